@@ -1,0 +1,196 @@
+"""
+Every check of the project: ``python3 -m pip install nox && python3 -m nox -s tests``.
+
+Each session makes its own environment, so a machine needs Python and nothing else.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["tests", "lint", "typing", "coverage", "docs", "examples", "wheel"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PROJECT)
+AT_HAND = f"{sys.version_info.major}.{sys.version_info.minor}"
+TYPED = ["sessionstate", "tests/typing", "examples"]
+
+
+def ask(*command: str) -> str | None:
+    """
+    What *command* prints, or None if there is no such program or it fails.
+    """
+    if not (program := shutil.which(command[0])):
+        return None
+    done = subprocess.run([program, *command[1:]], capture_output=True, check=False, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def show_pyenv_versions() -> None:
+    """
+    Let pyenv's shims answer for every version it has, not for the selected one alone.
+    """
+    root, selected = ask("pyenv", "root"), ask("pyenv", "version-name")
+    if root and selected:
+        # What was selected stays first, so that `python3` means what it meant before.
+        others = (ask("pyenv", "versions", "--bare") or "").split()
+        os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys([*selected.split(":"), *others]))
+        os.environ.setdefault("PYENV_ROOT", root)
+
+
+def is_installed(version: str) -> bool:
+    """
+    Tell whether this machine can run Python *version*.
+    """
+    launcher = ["py", f"-{version}"] if sys.platform == "win32" else [f"python{version}"]
+    return ask(*launcher, "-c", "import sys; print('%d.%d' % sys.version_info[:2])") == version
+
+
+show_pyenv_versions()
+INTERPRETERS = [AT_HAND, *(v for v in SUPPORTED if v != AT_HAND and is_installed(v))]
+
+
+def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    """
+    Install the tree, in place, with *extras* and the dependency *groups*.
+    """
+    requirements = nox.project.dependency_groups(PROJECT, *groups) if groups else ()
+    session.install("-e", f".[{extras}]" if extras else ".", *requirements)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """
+    The same traffic against plain dicts and against sessionstate, side by side.
+    """
+    session.install(".[demo]")
+    session.run("sessionstate", "demo", *session.posargs)
+
+
+@nox.session(python=INTERPRETERS)
+def tests(session: nox.Session) -> None:
+    """
+    The whole suite, on every supported interpreter of this machine; on the oldest with uvloop too.
+    """
+    install(session, "test", extras="demo,examples")
+    session.run("pytest", *session.posargs)
+    if session.python == SUPPORTED[0] and sys.platform != "win32":
+        session.run("pytest", "--uvloop", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """
+    Every branch of the core is taken.
+    """
+    install(session, "coverage", extras="demo,examples")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """
+    Ruff, as linter and as formatter, over code and over the code in the documentation.
+    """
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """
+    Two type checkers, and the share of the public face that has types: all of it.
+    """
+    install(session, "typing", extras="demo,examples")
+    session.run("mypy", *TYPED)
+    session.run("pyright", *TYPED)
+    session.run("pyright", "--verifytypes", "sessionstate", "--ignoreexternal")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """
+    The documentation; a warning or a dead reference is an error.
+    """
+    install(session, "docs")
+    build = ["sphinx-build", "-W", "-n", "--keep-going", "-b", "html"]
+    session.run(*build, "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """
+    Each example, run as its reader would run it.
+    """
+    install(session, "test", extras="examples")
+    session.run("pytest", "tests/test_examples.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """
+    What things cost, as ratios to their references. Never a test: nothing fails by being slow.
+    """
+    install(session, "test")
+    session.run("python", "-m", "tests.benchmarks", *session.posargs)
+
+
+@nox.session
+def stress(session: nox.Session) -> None:
+    """
+    The long forms of the tests.
+    """
+    install(session, "test", extras="demo,examples")
+    session.run("pytest", "-m", "stress", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """
+    What would be published: the sdist's tests against the wheel, with no extra installed.
+    """
+    session.install("build")
+    folder = Path(session.create_tmp())
+    shutil.rmtree(folder / "dist", ignore_errors=True)
+    shutil.rmtree(folder / "sdist", ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(folder / "dist"))
+    (built,) = (folder / "dist").glob("*.whl")
+    (source,) = (folder / "dist").glob("*.tar.gz")
+
+    with zipfile.ZipFile(built) as archive:
+        names = archive.namelist()
+    if "sessionstate/py.typed" not in names:
+        session.error(f"{built.name} has no sessionstate/py.typed: type checkers would ignore it")
+    if strays := [n for n in names if not n.startswith(("sessionstate/", "sessionstate-"))]:
+        session.error(f"{built.name} has files outside the package: {strays}")
+
+    with tarfile.open(source) as archive:
+        archive.extractall(folder / "sdist", filter="data")
+    (tree,) = (folder / "sdist").iterdir()
+    # Otherwise the tests would import the sources beside them instead of the wheel.
+    shutil.rmtree(tree / "sessionstate")
+
+    session.run("python", "-m", "venv", "--clear", str(folder / "venv"))
+    scripts = "Scripts" if sys.platform == "win32" else "bin"
+    python = str((folder / "venv" / scripts / "python").absolute())
+    session.run(python, "-m", "pip", "install", "-q", str(built), external=True)
+    smoke = (
+        "import sessionstate, pathlib;"
+        "assert all(hasattr(sessionstate, name) for name in sessionstate.__all__);"
+        "print(pathlib.Path(sessionstate.__file__).parent)"
+    )
+    session.run(python, "-W", "error", "-c", smoke, external=True)
+    requirements = nox.project.dependency_groups(PROJECT, "test")
+    session.run(python, "-m", "pip", "install", "-q", *requirements, external=True)
+    with session.chdir(tree):
+        session.run(python, "-m", "pytest", *session.posargs, external=True)
