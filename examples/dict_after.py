@@ -1,0 +1,62 @@
+"""
+After: the same server, with an owner and an end for each conversation.
+
+    python examples/dict_after.py       # compare with dict_before.py
+"""
+
+import asyncio
+from contextlib import closing, suppress
+
+import sessionstate
+from sessionstate import SessionClosed, SessionMap, Supervisor, session
+
+
+class Agent:
+    """What a conversation needs; in earnest, megabytes of it."""
+
+    turns = 0
+
+    def answer(self, question: str) -> str:
+        """Count the turn and answer."""
+        self.turns += 1
+        return f"{self.turns}: {question}"
+
+
+agents = SessionMap[Agent]("agents")
+
+
+async def converse(name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    agents[name] = Agent()
+    async for line in reader:
+        if line == b"bye\n":
+            return  # one way out of many
+        writer.write(agents[name].answer(line.decode()).encode())
+        await writer.drain()
+
+
+async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    name = "{}:{}".format(*writer.get_extra_info("peername"))
+    with suppress(ConnectionError, SessionClosed), closing(writer):
+        async with session(name):
+            await converse(name, reader, writer)
+
+
+async def client(port: int, *, polite: bool) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"hello\nbye\n" if polite else b"hello\n")
+    writer.write_eof()
+    await reader.read()
+    writer.close()
+
+
+async def main(*, stall_timeout: float = 300.0) -> None:
+    server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    async with Supervisor(stall_timeout=stall_timeout), server:
+        port = server.sockets[0].getsockname()[1]
+        for polite in [True] * 3 + [False] * 7:
+            await client(port, polite=polite)
+        print(f"10 conversations, 3 goodbyes, {len(agents)} agents left")
+
+
+if __name__ == "__main__":
+    sessionstate.run(main())
