@@ -1,0 +1,113 @@
+"""
+What one conversation of the chat server holds, whichever way the server keeps it.
+
+The census counts here, outside both servers and outside sessionstate: agents by weak references, contexts by entering
+and leaving. A server cannot look clean by forgetting to count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from weakref import WeakSet
+
+import anyio
+
+TRANSCRIPT_CHARACTERS = 20_000
+HEARTBEAT = 5.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """
+    What went through this server since it began to count.
+    """
+
+    agents: int = 0
+    requests: int = 0
+
+
+tally = Tally()
+living_agents: WeakSet[Agent] = WeakSet()
+open_contexts: set[str] = set()
+
+
+class PoisonedPromptError(Exception):
+    """
+    A prompt on which the agent fails.
+    """
+
+
+class Transcript:
+    """
+    What was said so far: it begins with 20 kB, as a prompt with its documents does.
+    """
+
+    __slots__ = ("text", "turns")
+
+    def __init__(self, id: str) -> None:
+        self.text = (f"{id}: " * TRANSCRIPT_CHARACTERS)[:TRANSCRIPT_CHARACTERS]
+        self.turns = 0
+
+    def add(self, said: str) -> int:
+        """
+        Append a turn and give its number.
+        """
+        self.text = self.text[len(said) :] + said
+        self.turns += 1
+        return self.turns
+
+
+class Agent:
+    """
+    The thing that answers, over a connection upstream.
+    """
+
+    __slots__ = ("__weakref__", "asked", "id")
+
+    def __init__(self, id: str) -> None:
+        tally.agents += 1
+        self.id = id
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+        living_agents.add(self)
+
+    async def answer(self, prompt: str) -> str:
+        """
+        Answer, fail, or never come back, as the prompt wants it.
+        """
+        if prompt == "poison":
+            raise PoisonedPromptError(f"the agent of {self.id} choked on its prompt")
+        if prompt == "slow":
+            await anyio.sleep_forever()
+        self.asked.put_nowait(prompt)
+        tally.requests += 1
+        return f"you said {prompt}"
+
+    async def summarise(self) -> None:
+        """
+        Digest what was asked, in the background, until cancelled.
+        """
+        while True:
+            await self.asked.get()
+
+
+@asynccontextmanager
+async def upstream(id: str) -> AsyncGenerator[None]:
+    """
+    A connection to a model, kept alive by a task group inside, as clients of real ones are.
+    """
+    open_contexts.add(id)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_heartbeat)
+            yield
+            tasks.cancel_scope.cancel()
+    finally:
+        open_contexts.discard(id)
+
+
+async def _heartbeat() -> None:
+    while True:
+        await anyio.sleep(HEARTBEAT)

@@ -1,0 +1,117 @@
+"""
+The same chat server with sessionstate: compare it with `plain`, line by line.
+
+Every conversation is a session: it ends at once on a goodbye, on `session.deleted`, `LINGER` seconds after its client
+vanished, or `STALL_TIMEOUT` seconds after its client fell silent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from websockets.asyncio.server import ServerConnection
+
+from sessionstate import (
+    CloseReason,
+    Session,
+    SessionMap,
+    SessionVar,
+    Supervisor,
+    current_supervisor,
+    session,
+)
+from sessionstate._cli.demo.holdings import Agent, Transcript, upstream
+from sessionstate._cli.demo.settings import LINGER, STALL_TIMEOUT
+
+agents = SessionMap[Agent]("agents")
+transcripts = SessionMap[Transcript]("transcripts")
+tool_ids: SessionVar[dict[str, str]] = SessionVar("tool_ids", factory=dict)
+
+reasons: Counter[CloseReason] = Counter()
+by_deadline: Counter[CloseReason] = Counter()
+
+
+@asynccontextmanager
+async def lifespan() -> AsyncGenerator[None]:
+    """
+    Run the supervisor for as long as the server runs.
+    """
+    async with Supervisor(max_sessions=100_000) as supervisor:
+        supervisor.on_close(count)
+        yield
+
+
+async def handle(id: str, socket: ServerConnection) -> None:
+    """
+    Hold one connection's part of a conversation.
+    """
+    async with session(id, linger=LINGER, stall_timeout=STALL_TIMEOUT) as s:
+        await s.get_or_create("begun", partial(begin, s))
+        async for message in socket:
+            s.touch()
+            async with s.lock:
+                reply = await agents[id].answer(str(message))
+                turn = transcripts[id].add(reply)
+                tool_ids.get()[f"tool-{turn}"] = "read_file"
+            await socket.send(json.dumps({"turn": turn, "reply": reply}))
+        s.vars["goodbye"] = True
+        s.close_soon()  # a goodbye: no need to linger
+
+
+async def begin(s: Session) -> None:
+    """
+    Make whatever a new conversation needs.
+    """
+    agent = agents[s.id] = Agent(s.id)
+    transcripts[s.id] = Transcript(s.id)
+    await s.enter_async_context(upstream(s.id))
+    s.start_soon(agent.summarise)
+
+
+def session_deleted(id: str) -> None:
+    """
+    Take the hint.
+    """
+    current_supervisor().close_soon(id)
+
+
+def count(ended: Session, reason: CloseReason) -> None:
+    """
+    Keep the figures of the report; the server itself needs none of this.
+    """
+    reasons[reason] += 1
+    if reason is not CloseReason.DELETED and "goodbye" not in ended.vars:
+        by_deadline[reason] += 1
+
+
+def sessions() -> int:
+    """
+    Count the conversations held.
+    """
+    return len(current_supervisor())
+
+
+def map_entries() -> int:
+    """
+    Count the entries of all maps, the nested ones too.
+    """
+    nested = sum(len(tool_ids.get(live)) for live in current_supervisor().values())
+    return len(agents) + len(transcripts) + nested
+
+
+def endings() -> dict[str, int]:
+    """
+    Count ends by their reason.
+    """
+    return {str(reason): number for reason, number in sorted(reasons.items())}
+
+
+def ended_by_deadline() -> int:
+    """
+    Count the conversations that a deadline ended, because nobody had said goodbye.
+    """
+    return by_deadline.total()

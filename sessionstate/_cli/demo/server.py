@@ -1,0 +1,216 @@
+"""
+The program that runs one of the two chat servers on a real socket, and measures itself.
+
+`python -m sessionstate._cli.demo.server plain|scoped [leak to plant]`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import sys
+import time
+from collections import Counter
+from contextlib import AbstractAsyncContextManager
+from importlib import import_module
+from typing import Protocol, cast
+
+import psutil
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from sessionstate import SessionClosed
+from sessionstate._cli.demo.channel import Line
+from sessionstate._cli.demo.holdings import (
+    PoisonedPromptError,
+    living_agents,
+    open_contexts,
+    tally,
+)
+from sessionstate._cli.demo.settings import (
+    GOODBYE_LIMIT,
+    REQUEST_LIMIT,
+    SAMPLE_EVERY,
+    allow_sockets,
+)
+
+
+class ChatServer(Protocol):
+    """
+    What `plain` and `scoped` have in common: both are modules, as such servers are.
+    """
+
+    def lifespan(self) -> AbstractAsyncContextManager[None]:
+        """
+        Run whatever the server needs while it serves.
+        """
+        ...
+
+    async def handle(self, id: str, socket: ServerConnection, /) -> None:
+        """
+        Serve one connection.
+        """
+        ...
+
+    def session_deleted(self, id: str, /) -> None:
+        """
+        Take the event of the bus.
+        """
+        ...
+
+    def sessions(self) -> int:
+        """
+        Count the conversations held.
+        """
+        ...
+
+    def map_entries(self) -> int:
+        """
+        Count the entries of all maps.
+        """
+        ...
+
+    def endings(self) -> dict[str, int]:
+        """
+        Count ends by their reason.
+        """
+        ...
+
+    def ended_by_deadline(self) -> int:
+        """
+        Count the ends that a deadline brought.
+        """
+        ...
+
+
+class Front:
+    """
+    Accepts connections, hands them to the chat server, and measures what is there.
+    """
+
+    def __init__(self, chat: ChatServer) -> None:
+        self._chat = chat
+        self._outcomes: Counter[str] = Counter()
+        self._process = psutil.Process()
+        self._began = 0.0
+        self._tasks_before = 0
+
+    async def serve(self, socket: ServerConnection) -> None:
+        """
+        Serve one connection; in /limited/<id> the server limits the handler's time.
+        """
+        _, how, id = (socket.request.path if socket.request else "//").split("/")
+        limit = REQUEST_LIMIT if how == "limited" else None
+        try:
+            async with asyncio.timeout(limit):
+                await self._chat.handle(id, socket)
+        except PoisonedPromptError:
+            outcome = "handler raised"
+        except TimeoutError:
+            outcome = "timed out"
+        except SessionClosed:
+            outcome = "ended by its session"
+        except ConnectionClosed:
+            outcome = "connection lost"
+        else:
+            outcome = "finished"
+        self._outcomes[outcome] += 1
+        await socket.close(1000 if outcome == "finished" else 1011)
+
+    def begin(self) -> None:
+        """
+        Start the clock, and take what is there now as the ground level.
+        """
+        gc.collect()
+        tally.agents = tally.requests = 0
+        self._began = time.monotonic()
+        self._tasks_before = len(asyncio.all_tasks())
+
+    def sample(self) -> dict[str, float]:
+        """
+        Take one look: cheap enough to be repeated.
+        """
+        return {
+            "seconds": round(time.monotonic() - self._began, 3),
+            "rss": self._process.memory_info().rss,
+            "sessions": self._chat.sessions(),
+            "requests": tally.requests,
+        }
+
+    def census(self) -> dict[str, object]:
+        """
+        Count everything that is still there, after a full garbage collection.
+        """
+        gc.collect()
+        return {
+            **self.sample(),
+            "conversations": tally.agents,
+            "map_entries": self._chat.map_entries(),
+            "tasks": len(asyncio.all_tasks()) - self._tasks_before,
+            "contexts": len(open_contexts),
+            "agents": len(living_agents),
+            "endings": self._chat.endings(),
+            "outcomes": dict(sorted(self._outcomes.items())),
+            "ended_by_deadline": self._chat.ended_by_deadline(),
+        }
+
+    async def keep_sampling(self, line: Line) -> None:
+        """
+        Report a sample again and again, until cancelled.
+        """
+        while True:
+            await asyncio.sleep(SAMPLE_EVERY)
+            line.send(sample=self.sample())
+
+    async def obey(self, line: Line) -> None:
+        """
+        Do what the demo says, until it says stop or is gone.
+        """
+        sampling = asyncio.create_task(self.keep_sampling(line))
+        await asyncio.sleep(0)
+        while (command := await line.receive()) is not None and command["do"] != "stop":
+            if command["do"] == "delete":
+                self._chat.session_deleted(command["id"])
+            elif command["do"] == "begin":
+                self.begin()
+                line.send(begun=self.sample())
+            elif command["do"] == "settle":
+                await asyncio.sleep(command["seconds"])
+                line.send(census=self.census())
+        sampling.cancel()
+
+
+async def main(name: str, leak: str | None) -> None:
+    """
+    Serve on a free port of the loopback interface until told to stop.
+    """
+    line = Line()
+    logging.getLogger("websockets").addHandler(logging.NullHandler())
+    logging.getLogger("websockets").propagate = False  # clients vanish here on purpose
+    if leak is not None:
+        import_module("sessionstate._cli.demo.plants").install(leak)
+    chat = cast("ChatServer", import_module(f"sessionstate._cli.demo.{name}"))
+    front = Front(chat)
+    async with (
+        chat.lifespan(),
+        serve(
+            front.serve,
+            "127.0.0.1",
+            0,
+            backlog=1024,
+            compression=None,
+            # A keepalive would save the plain server from silent clients, though only from those.
+            ping_interval=None,
+            open_timeout=30,
+            close_timeout=GOODBYE_LIMIT,
+        ) as listening,
+    ):
+        port = next(iter(listening.sockets)).getsockname()[1]
+        line.send(port=port)
+        await front.obey(line)
+
+
+if __name__ == "__main__":
+    allow_sockets(16_384)
+    asyncio.run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None))  # noqa: PLR2004

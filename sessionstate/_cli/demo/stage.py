@@ -1,0 +1,251 @@
+"""
+Brings the processes together: a server, its clients, the events, the kills, and what the server counts at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from sessionstate._cli.demo import page, report
+from sessionstate._cli.demo.channel import Child, ChildError, Message
+from sessionstate._cli.demo.measure import MODULES, PLAIN, SCOPED, Left, Outcome, Report, Sample
+from sessionstate._cli.demo.progress import Bars, Watcher
+from sessionstate._cli.demo.settings import SETTLE
+from sessionstate._cli.demo.traffic import Conversation, Ending, plan, victims
+
+WORKERS = 2
+"""Client processes that live through a run."""
+
+BATCH_SPREAD = 1.0
+"""Seconds within which the conversations of one doomed process begin."""
+
+PATIENCE = 120.0
+"""Seconds of silence from every client after which a run is given up."""
+
+
+class Run:
+    """
+    The traffic against one server.
+    """
+
+    def __init__(self, server: Child, address: str, watcher: Watcher) -> None:
+        self.samples: list[Sample] = []
+        self.reconnects = 0
+        self.reconnects_found = 0
+        self.cut_short = 0
+        self.census: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._server = server
+        self._address = address
+        self._watcher = watcher
+
+    async def follow(self) -> None:
+        """
+        Take what the server says, until it ends.
+        """
+        while (message := await self._server.receive()) is not None:
+            for key in ("begun", "sample", "census"):
+                if key in message:
+                    self.samples.append(Sample.take(message[key]))
+                    self._watcher.sampled(self.samples[-1])
+            if "census" in message:
+                self.census.set_result(message["census"])
+        if not self.census.done():
+            raise await self._server.complaint()
+
+    def ended(self, one: Conversation) -> None:
+        """
+        Note an end, and send the event where it comes.
+        """
+        if one.deleted:
+            self._server.send(do="delete", id=one.id)
+        self._watcher.ended()
+
+    async def work(self, clients: Child, conversations: list[Conversation]) -> None:
+        """
+        Have *conversations* from a process that lives on, and see each of them end.
+        """
+        async for one, message in self._talk(clients, conversations):
+            self.cut_short += message["cut"]
+            if message["found"] is not None:
+                self.reconnects += 1
+                self.reconnects_found += message["found"]
+            self.ended(one)
+
+    async def kill(self, doomed: list[Conversation]) -> None:
+        """
+        Have *doomed* from a process of their own, and kill it in the middle of all of them.
+        """
+        first = doomed[0].start
+        pace = min(1.0, BATCH_SPREAD / max(doomed[-1].start - first, BATCH_SPREAD))
+        await asyncio.sleep(first)
+        async with Child("sessionstate._cli.demo.clients") as clients:
+            await clients.expect("ready")
+            async for _one, message in self._talk(clients, doomed, first=first, pace=pace):
+                self.cut_short += message["cut"]
+            clients.kill()
+        for one in doomed:
+            self.ended(one)
+
+    async def _talk(
+        self,
+        clients: Child,
+        conversations: list[Conversation],
+        *,
+        first: float = 0.0,
+        pace: float = 1.0,
+    ) -> AsyncGenerator[tuple[Conversation, Message]]:
+        waiting = {one.id: one for one in conversations}
+        orders = [
+            one.as_json() | {"start": (one.start - first) * pace} for one in conversations
+        ]
+        clients.send(do="talk", address=self._address, conversations=orders)
+        while waiting:
+            async with asyncio.timeout(PATIENCE):
+                message = await clients.receive()
+            if message is None:
+                raise await clients.complaint()
+            if "broken" in message:
+                raise ChildError(f"a conversation broke: {message['broken']}")
+            yield waiting.pop(message["ended"]), message
+
+
+@asynccontextmanager
+async def workers(conversations: list[Conversation]) -> AsyncGenerator[list[Child]]:
+    """
+    Start the client processes that live through a run.
+    """
+    async with AsyncExitStack() as stack:
+        started = [
+            await stack.enter_async_context(Child("sessionstate._cli.demo.clients"))
+            for _ in range(min(WORKERS, len(conversations)))
+        ]
+        for clients in started:
+            await clients.expect("ready")
+        yield started
+
+
+async def stage(
+    name: str, conversations: list[Conversation], watcher: Watcher, *leak: str
+) -> Outcome:
+    """
+    Send *conversations* to the server called *name*, let every deadline pass, and count.
+    """
+    lasting = [one for one in conversations if one.ending is not Ending.KILLED]
+    async with (
+        Child("sessionstate._cli.demo.server", MODULES[name], *leak) as server,
+        workers(lasting) as crowd,
+    ):
+        port = (await server.expect("port"))["port"]
+        run = Run(server, f"ws://127.0.0.1:{port}", watcher)
+        server.send(do="begin")
+        begun = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(run.follow())
+            async with asyncio.TaskGroup() as traffic:
+                for number, clients in enumerate(crowd):
+                    traffic.create_task(run.work(clients, lasting[number :: len(crowd)]))
+                for doomed in victims(conversations):
+                    traffic.create_task(run.kill(doomed))
+            traffic_seconds = time.monotonic() - begun
+            watcher.settles()
+            server.send(do="settle", seconds=SETTLE)
+            census = await run.census
+            server.send(do="stop")
+            await following
+        watcher.settled()
+        for clients in crowd:
+            await clients.stop()
+        await server.join()
+    return outcome(name, run, census, len(conversations), traffic_seconds)
+
+
+def outcome(
+    name: str, run: Run, census: Message, planned: int, traffic_seconds: float
+) -> Outcome:
+    """
+    Put a run's figures together, and refuse those of a traffic that did not take place.
+    """
+    if census["conversations"] < planned:
+        raise ChildError(
+            f"only {census['conversations']:,} of {planned:,} conversations reached the server"
+            f" with {name}: its figures would say nothing"
+        )
+    return Outcome(
+        name=name,
+        conversations=census["conversations"],
+        requests=census["requests"],
+        left=Left(
+            **{key: census[key] for key in ("sessions", "map_entries", "tasks", "contexts", "agents")}
+        ),
+        endings=census["endings"],
+        outcomes=census["outcomes"],
+        ended_by_deadline=census["ended_by_deadline"],
+        reconnects=run.reconnects,
+        reconnects_found=run.reconnects_found,
+        cut_short=run.cut_short,
+        traffic_seconds=round(traffic_seconds, 1),
+        samples=run.samples,
+    )
+
+
+async def stage_both(sessions: int, seed: int, plant: str | None) -> Report:
+    """
+    Run the same traffic against one server, then against the other.
+    """
+    conversations = plan(sessions, seed)
+    began = time.monotonic()
+    with Bars(len(conversations), [PLAIN, SCOPED]) as bars:
+        plain = await stage(PLAIN, conversations, bars.watch(PLAIN))
+        leak = [] if plant is None else [plant]
+        scoped = await stage(SCOPED, conversations, bars.watch(SCOPED), *leak)
+    return Report(sessions, seed, time.monotonic() - began, plain, scoped)
+
+
+def run(
+    *, sessions: int, seed: int, output: Path, as_json: bool, plant: str | None
+) -> bool:
+    """
+    Do all of it: run, write the files, print the report.
+
+    Args:
+        sessions: Conversations for each server.
+        seed: What the mix of conversations grows from.
+        output: A directory for the files, made if need be.
+        as_json: Print JSON rather than a table.
+        plant: A leak to plant in the server that uses sessionstate.
+
+    Returns:
+        True if sessionstate has nothing left.
+
+    Raises:
+        RuntimeError: If a process of the demo failed.
+        OSError: If a file cannot be written, or a process cannot be started.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    try:
+        both = asyncio.run(stage_both(sessions, seed, plant))
+    except BaseExceptionGroup as group:
+        raise first_of(group) from group
+    written = json.dumps(both.as_json())
+    (output / "report.json").write_text(written + "\n", encoding="utf-8")
+    page.write(both, output)
+    if as_json:
+        print(written)
+    else:
+        report.show(both, output)
+    return both.clean
+
+
+def first_of(group: BaseExceptionGroup) -> BaseException:
+    """
+    Take the error that a person wants to read out of the groups around it.
+    """
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
