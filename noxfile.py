@@ -185,12 +185,14 @@ def wheel(session: nox.Session) -> None:
     python = str((folder / "venv" / scripts / "python").absolute())
     session.run(python, "-m", "pip", "install", "-q", str(built), external=True)
     smoke = (
-        "import sessionstate, pathlib;"
-        "assert all(hasattr(sessionstate, name) for name in sessionstate.__all__);"
-        "print(pathlib.Path(sessionstate.__file__).parent)"
+        "import sys, sessionstate as s;"
+        "assert s.__file__.startswith(sys.prefix), s.__file__;"
+        "assert all(hasattr(s, name) for name in s.__all__)"
     )
-    session.run(python, "-W", "error", "-c", smoke, external=True)
+    # -I: neither the working directory nor PYTHONPATH may stand in for the wheel.
+    session.run(python, "-I", "-W", "error", "-c", smoke, external=True)
     requirements = nox.project.dependency_groups(PROJECT, "test")
     session.run(python, "-m", "pip", "install", "-q", *requirements, external=True)
     with session.chdir(tree):
-        session.run(python, "-m", "pytest", *session.posargs, external=True)
+        alone = {"PYTHONPATH": None}
+        session.run(python, "-m", "pytest", *session.posargs, env=alone, external=True)
