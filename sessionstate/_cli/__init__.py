@@ -1,8 +1,8 @@
 """
 The `sessionstate` command.
 
-`main` is imported when it is asked for: the demo's servers and clients live in this package too, and their memory is
-measured, so they must not load what only the terminal needs.
+`main` is imported when it is asked for: the demo's servers and clients live in this package too,
+and their memory is measured, so they must not load what only the terminal needs.
 """
 
 from __future__ import annotations

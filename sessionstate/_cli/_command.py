@@ -72,7 +72,7 @@ def main() -> None:
 )
 def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | None) -> None:
     """
-    The same real traffic against two chat servers: what does each have left?
+    Hold the same conversations with two chat servers, and show what each has left.
 
     One keeps its conversations in plain dicts and cleans up when `session.deleted` arrives; the
     other uses sessionstate. Clients are real processes on real sockets that finish, crash, reset,

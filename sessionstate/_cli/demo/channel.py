@@ -1,8 +1,8 @@
 """
 Lines of JSON between the demo and its processes, over their standard input and output.
 
-Pipes, because they end with the process at either end: a child that reads the end of its input stops, so nothing
-outlives a demo that was killed.
+Pipes, because they end with the process at either end: a child that reads the end of its input
+stops, so nothing outlives a demo that was killed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 Message = dict[str, Any]
 
@@ -82,8 +82,9 @@ class Child:
         self._command = (sys.executable, "-m", module, *arguments)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __aexit__)
         self._process: asyncio.subprocess.Process | None = None
+        self._killed = False
 
-    async def __aenter__(self) -> Child:
+    async def __aenter__(self) -> Self:
         home = str(Path(__file__).parents[3])
         path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
         self._process = await asyncio.create_subprocess_exec(
@@ -98,8 +99,8 @@ class Child:
 
     async def __aexit__(self, *_: object) -> None:
         process = self._running
-        if process.returncode is None:
-            process.kill()
+        if process.returncode is None and not self._killed:
+            self.kill()
         if process.stdin is not None:
             process.stdin.close()
         await process.communicate()
@@ -150,6 +151,7 @@ class Child:
         """
         End the process at once: SIGKILL, on Windows TerminateProcess.
         """
+        self._killed = True  # once: a second one would reap it before asyncio does
         self._running.kill()
 
     async def stop(self) -> None:

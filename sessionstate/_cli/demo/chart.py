@@ -10,8 +10,9 @@ from html import escape
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 880, 420
-LEFT, RIGHT, TOP, BOTTOM = 76, 168, 74, 62
-TICKS = 5
+LEFT, RIGHT, TOP, BOTTOM = 76, 132, 74, 62
+TICKS = 6
+LEGEND = (WIDTH - 306, WIDTH - 148)
 
 STYLE = """
 .chart { font-family: system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
@@ -65,12 +66,15 @@ class Mark:
 class Scale:
     """
     Maps values to positions, and knows round values to label.
+
+    With *whole*, it ends at a round value; otherwise at *highest*.
     """
 
-    def __init__(self, highest: float, first: float, last: float) -> None:
-        step = _round_step(max(highest, 1e-9) / TICKS)
-        self.top = step * ceil(max(highest, 1e-9) / step)
-        self.ticks = [step * number for number in range(round(self.top / step) + 1)]
+    def __init__(self, highest: float, first: float, last: float, *, whole: bool) -> None:
+        highest = max(highest, 1e-9)
+        step = _round_step(highest / TICKS)
+        self.top = step * ceil(highest / step * 0.9999) if whole else highest
+        self.ticks = [step * number for number in range(floor(self.top / step * 1.0001) + 1)]
         self._first = first
         self._span = last - first
 
@@ -102,12 +106,16 @@ def line_chart(
     Returns:
         A complete `<svg>` element.
     """
-    x = Scale(max(at for curve in curves for at, _ in curve.points), LEFT, WIDTH - RIGHT)
-    y = Scale(max(value for curve in curves for _, value in curve.points), HEIGHT - BOTTOM, TOP)
+    longest = max(at for curve in curves for at, _ in curve.points)
+    highest = max(value for curve in curves for _, value in curve.points)
+    x = Scale(longest, LEFT, WIDTH - RIGHT, whole=False)
+    y = Scale(highest, HEIGHT - BOTTOM, TOP, whole=True)
     words = "; ".join(f"{curve.name} ends at {curve.end}" for curve in curves)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {HEIGHT}"'
-        f' role="img" aria-label="{escape(title)}: {escape(words)}">',
+        (
+            '<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img"'
+            f' viewBox="0 0 {WIDTH} {HEIGHT}" aria-label="{escape(title)}: {escape(words)}">'
+        ),
         f"<style>{STYLE}</style>",
         f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}" rx="8"/>',
         f'<text class="title" x="20" y="34">{escape(title)}</text>',
@@ -144,8 +152,10 @@ def _grid(x: Scale, y: Scale) -> list[str]:
 def _labels(across: str, up: str) -> list[str]:
     middle = (LEFT + WIDTH - RIGHT) / 2
     return [
-        f'<text class="soft" x="{middle}" y="{HEIGHT - 16}" text-anchor="middle">'
-        f"{escape(across)}</text>",
+        (
+            f'<text class="soft" x="{middle}" y="{HEIGHT - 16}" text-anchor="middle">'
+            f"{escape(across)}</text>"
+        ),
         f'<text class="soft" x="20" y="{TOP - 14}">{escape(up)}</text>',
     ]
 
@@ -154,7 +164,10 @@ def _mark(x: Scale, mark: Mark) -> list[str]:
     at = f"{x(mark.at):.1f}"
     return [
         f'<line class="mark" x1="{at}" x2="{at}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>',
-        f'<text class="soft" x="{at}" y="{TOP - 8}" text-anchor="middle">{escape(mark.text)}</text>',
+        (
+            f'<text class="soft" x="{at}" y="{TOP - 8}" text-anchor="middle">'
+            f"{escape(mark.text)}</text>"
+        ),
     ]
 
 
@@ -164,11 +177,10 @@ def _curves(x: Scale, y: Scale, curves: tuple[Curve, Curve]) -> list[str]:
     for curve, name, end in zip(curves, ("first", "second"), ends, strict=True):
         path = " ".join(f"{x(at):.1f},{y(value):.1f}" for at, value in curve.points)
         parts.append(f'<polyline class="line {name}" points="{path}"/>')
-        beside = x(curve.points[-1][0]) + 10
-        parts.append(f'<text class="{name}" x="{beside:.1f}" y="{end:.1f}">{escape(curve.name)}</text>')
-        parts.append(f'<text x="{beside:.1f}" y="{end + 18:.1f}">{escape(curve.end)}</text>')
-    left = WIDTH - 20 - 330
-    for curve, name, start in zip(curves, ("first", "second"), (left, left + 180), strict=True):
+        beside = f"{x(curve.points[-1][0]) + 10:.1f}"
+        parts.append(f'<text class="{name}" x="{beside}" y="{end:.1f}">{escape(curve.name)}</text>')
+        parts.append(f'<text x="{beside}" y="{end + 18:.1f}">{escape(curve.end)}</text>')
+    for curve, name, start in zip(curves, ("first", "second"), LEGEND, strict=True):
         parts.append(f'<line class="line {name}" x1="{start}" x2="{start + 34}" y1="29" y2="29"/>')
         parts.append(f'<text x="{start + 42}" y="34">{escape(curve.name)}</text>')
     return parts

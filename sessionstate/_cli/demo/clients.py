@@ -1,7 +1,8 @@
 """
 The program that plays many clients, each on a real connection.
 
-`python -m sessionstate._cli.demo.clients`; the demo gives it its conversations, and kills it or tells it to stop.
+`python -m sessionstate._cli.demo.clients`; the demo gives it its conversations, and kills it or
+tells it to stop.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sessionstate._cli.demo.channel import Line
 from sessionstate._cli.demo.settings import GOODBYE_LIMIT, allow_sockets
 from sessionstate._cli.demo.traffic import Conversation, Ending
 
-# struct linger: two ints on POSIX, two shorts in Winsock. On, and no time to linger: close() sends RST.
+# struct linger, on and zero seconds: close() sends RST. Two ints on POSIX, shorts in Winsock.
 RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 

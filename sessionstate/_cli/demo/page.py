@@ -33,7 +33,8 @@ p { margin: 0 0 12px; max-width: 46em; }
 td.good { color: var(--good); }
 figure { margin: 20px 0; border: 1px solid var(--line); border-radius: 9px; overflow: hidden; }
 figure svg { display: block; width: 100%; height: auto; }
-.wide { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 9px; }
+.wide { overflow-x: auto; background: var(--card); border: 1px solid var(--line);
+  border-radius: 9px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 6px 18px; text-align: left; }
 th.figure, td.figure { text-align: right; white-space: nowrap; }
@@ -42,6 +43,7 @@ tbody th { padding-top: 16px; font-size: 14px; }
 tbody + tbody { border-top: 1px solid var(--line); }
 tbody tr:last-child td { padding-bottom: 12px; }
 td:first-child { color: var(--soft); }
+p.below { margin-top: 16px; }
 code { font-size: 0.92em; }
 """
 
@@ -117,8 +119,9 @@ def html(report: Report, memory: str, sessions: str) -> str:
 <body>
 <main>
 <h1>The event is a hint; the deadline is the guarantee</h1>
-<p>{report.sessions:,} conversations with a chat server over real sockets, twice: once with the state
-in plain dicts that are cleaned up when <code>session.deleted</code> arrives, once with sessionstate.</p>
+<p>{report.sessions:,} conversations with a chat server over real sockets, twice: once with the
+state in plain dicts that are cleaned up when <code>session.deleted</code> arrives, once with
+sessionstate.</p>
 <p class="verdict{bad}">{escape(verdict(report))}</p>
 <figure>{memory}</figure>
 <figure>{sessions}</figure>
@@ -126,20 +129,24 @@ in plain dicts that are cleaned up when <code>session.deleted</code> arrives, on
 {_table(report)}
 <h2>The traffic</h2>
 {_mix(report)}
-<p></p>
-<p>The event arrives for {DELETED_SHARE:.0%} of the conversations, whichever way they end: a finished,
-crashed or abandoned one is deleted by nobody. Each conversation holds an agent, a map of tool ids,
-a transcript of 20 kB, a lock, a context with a task group inside, and a background task.</p>
+<p class="below">A client may come back, so neither server drops a conversation because its
+connection went. The one with plain dicts waits for the event, as programs of its kind do, and its
+clean-up is complete: all maps, both tasks and the context, whenever the event comes.</p>
+<p>The event arrives for {DELETED_SHARE:.0%} of the conversations, whichever way they end: a
+finished, crashed or abandoned one is deleted by nobody. Each conversation holds an agent, a map
+of tool ids, a transcript of 20 kB, a lock, a context with a task group inside, and a background
+task.</p>
 <h2>How it was measured</h2>
 <p>The server is a process of its own; its clients are others, some of which were killed. With
-sessionstate a conversation ends on a goodbye or on the event, {settings.LINGER:g} s after its client
-vanished, or {settings.STALL_TIMEOUT:g} s after its client fell silent. When the traffic was over, both
-servers were given {settings.SETTLE:g} s, so that every deadline had passed; then each collected its
-garbage and counted. Agents are counted by weak references and contexts by entering and leaving, outside
-both servers. RSS is what the operating system says. An allocator keeps much of what a program has
-freed, so memory stays near its highest with sessionstate too; it does not grow with the number of
-conversations.</p>
-<p class="soft">Seed {report.seed}, {report.seconds:.0f} s in all. <code>report.json</code> has every sample.</p>
+sessionstate a conversation ends on a goodbye or on the event, {settings.LINGER:g} s after its
+client vanished, or {settings.STALL_TIMEOUT:g} s after its client fell silent. When the traffic
+was over, both servers were given {settings.SETTLE:g} s, so that every deadline had passed; then
+each collected its garbage and counted. Agents are counted by weak references and contexts by
+entering and leaving, outside both servers. RSS is what the operating system says. An allocator
+keeps much of what a program has freed, so memory stays near its highest with sessionstate too; it
+does not grow with the number of conversations.</p>
+<p class="soft">Seed {report.seed}, {report.seconds:.0f} s in all. <code>report.json</code> has
+every sample.</p>
 </main>
 </body>
 </html>"""

@@ -1,9 +1,9 @@
 """
 The chat server with plain dicts, cleaned up by the event: compare it with `scoped`, line by line.
 
-It is written with care, as such programs are: a client may come back, so nothing goes when a connection does; when
-`session.deleted` arrives, every map is cleaned, both tasks are ended and the context is closed by its own task. All it
-lacks is somebody who sends the event.
+It is written with care, as such programs are: a client may come back, so nothing goes when a
+connection does; when `session.deleted` arrives, every map is cleaned, both tasks are ended and
+the context is closed by its own task. All it lacks is somebody who sends the event.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """
-Leaks to plant in the server that uses sessionstate, each past its reach, so that the check can be seen to find them.
+Leaks to plant in the server that uses sessionstate, each past its reach.
+
+The check must be seen to find them.
 """
 
 from __future__ import annotations

@@ -4,11 +4,14 @@ Live progress bars, on standard error: standard output is for the report.
 
 from __future__ import annotations
 
+from typing import Self
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -65,6 +68,7 @@ class Bars:
 
     def __init__(self, total: int, names: list[str]) -> None:
         self._progress = Progress(
+            SpinnerColumn(finished_text=" "),
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -82,7 +86,7 @@ class Bars:
             for name in names
         }
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 

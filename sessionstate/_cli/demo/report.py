@@ -130,7 +130,6 @@ def table(report: Report) -> Table:
     made = Table(
         title=f"{report.sessions:,} conversations, twice (seed {report.seed})",
         title_style="bold",
-        pad_edge=False,
     )
     made.add_column("", min_width=34)
     made.add_column(report.plain.name, justify="right", min_width=16)

@@ -1,8 +1,8 @@
 """
 The same chat server with sessionstate: compare it with `plain`, line by line.
 
-Every conversation is a session: it ends at once on a goodbye, on `session.deleted`, `LINGER` seconds after its client
-vanished, or `STALL_TIMEOUT` seconds after its client fell silent.
+Every conversation is a session: it ends at once on a goodbye, on `session.deleted`, `LINGER`
+seconds after its client vanished, or `STALL_TIMEOUT` seconds after its client fell silent.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def allow_sockets(wanted: int) -> None:
     """
     Raise this process's limit on open files as far as *wanted* needs and the system lets it.
 
-    POSIX only: macOS starts at 256, less than the silent clients of one run; Windows has no such limit.
+    POSIX only: macOS starts at 256, less than one run needs; Windows has no such limit.
     """
     if sys.platform == "win32":
         return

@@ -1,5 +1,5 @@
 """
-Brings the processes together: a server, its clients, the events, the kills, and what the server counts at the end.
+Brings a server and its clients together, and asks the server what is left.
 """
 
 from __future__ import annotations
@@ -100,9 +100,7 @@ class Run:
         pace: float = 1.0,
     ) -> AsyncGenerator[tuple[Conversation, Message]]:
         waiting = {one.id: one for one in conversations}
-        orders = [
-            one.as_json() | {"start": (one.start - first) * pace} for one in conversations
-        ]
+        orders = [one.as_json() | {"start": (one.start - first) * pace} for one in conversations]
         clients.send(do="talk", address=self._address, conversations=orders)
         while waiting:
             async with asyncio.timeout(PATIENCE):
@@ -164,9 +162,7 @@ async def stage(
     return outcome(name, run, census, len(conversations), traffic_seconds)
 
 
-def outcome(
-    name: str, run: Run, census: Message, planned: int, traffic_seconds: float
-) -> Outcome:
+def outcome(name: str, run: Run, census: Message, planned: int, traffic_seconds: float) -> Outcome:
     """
     Put a run's figures together, and refuse those of a traffic that did not take place.
     """
@@ -179,9 +175,7 @@ def outcome(
         name=name,
         conversations=census["conversations"],
         requests=census["requests"],
-        left=Left(
-            **{key: census[key] for key in ("sessions", "map_entries", "tasks", "contexts", "agents")}
-        ),
+        left=Left(**{key: census[key] for key in Left.__slots__}),
         endings=census["endings"],
         outcomes=census["outcomes"],
         ended_by_deadline=census["ended_by_deadline"],
@@ -206,9 +200,7 @@ async def stage_both(sessions: int, seed: int, plant: str | None) -> Report:
     return Report(sessions, seed, time.monotonic() - began, plain, scoped)
 
 
-def run(
-    *, sessions: int, seed: int, output: Path, as_json: bool, plant: str | None
-) -> bool:
+def run(*, sessions: int, seed: int, output: Path, as_json: bool, plant: str | None) -> bool:
     """
     Do all of it: run, write the files, print the report.
 

@@ -117,7 +117,7 @@ def window(sessions: int) -> float:
 
 def plan(sessions: int, seed: int) -> list[Conversation]:
     """
-    Make the conversations of a run: the same for the same arguments, in the order in which they begin.
+    Make the conversations of a run, the same for the same arguments, in order of their start.
     """
     random = Random(seed)
     endings = [ending for ending, count in count_by_ending(sessions).items() for _ in range(count)]
