@@ -1,0 +1,34 @@
+"""
+The rows of the table, in its order.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from tests.benchmarks.blocks import attach, callback, session
+from tests.benchmarks.cleanup import async_callback, async_cm
+from tests.benchmarks.growth import growth
+from tests.benchmarks.lookups import map_read, touch, var_get
+from tests.benchmarks.measure import Figure, Plan
+from tests.benchmarks.memory import memory
+from tests.benchmarks.pause import pause
+from tests.benchmarks.storm import storm
+
+Row = Callable[[Plan], Awaitable[list[Figure]]]
+
+SMALL: dict[str, Row] = {
+    "session": session,
+    "callback": callback,
+    "attach": attach,
+    "async-callback": async_callback,
+    "async-cm": async_cm,
+    "touch": touch,
+    "map-read": map_read,
+    "var-get": var_get,
+}
+BIG: dict[str, Row] = {
+    "memory": memory,
+    "pause": pause,
+    "storm": storm,
+    "growth": growth,
+}
+ROWS: dict[str, Row] = {**SMALL, **BIG}
