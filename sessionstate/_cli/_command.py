@@ -14,6 +14,9 @@ from sessionstate._cli._extras import require
 FEWEST = 20
 MOST = 100_000
 
+INTERRUPTED = 130
+"""128 and SIGINT, as shells count: 1 is the answer "something was left behind"."""
+
 
 def installed_version() -> str:
     """
@@ -27,7 +30,7 @@ def installed_version() -> str:
 
 class CannotRunError(click.ClickException):
     """
-    The command could not do its work; 1 stays the answer "something was left behind".
+    The command could not do its work.
     """
 
     exit_code = 3
@@ -89,6 +92,9 @@ def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | 
 
     try:
         clean = run(sessions=sessions, seed=seed, output=output, as_json=as_json, plant=plant)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
     except (RuntimeError, OSError) as error:
         raise CannotRunError(f"the demo could not run: {error}") from error
     if not clean:

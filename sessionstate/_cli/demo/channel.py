@@ -154,20 +154,26 @@ class Child:
         self._killed = True  # once: a second one would reap it before asyncio does
         self._running.kill()
 
+    async def wait(self) -> int:
+        """
+        Wait for the process to end, however it does, and give its exit code.
+        """
+        while await self.receive() is not None:
+            pass
+        return await self._running.wait()
+
     async def stop(self) -> None:
         """
         Ask the process to end, and wait for it.
         """
         self.send(do="stop")
-        while await self.receive() is not None:
-            pass
         await self.join()
 
     async def join(self) -> None:
         """
         Wait for the process to end, and well.
         """
-        if await self._running.wait() != 0:
+        if await self.wait() != 0:
             raise await self.complaint()
 
     async def complaint(self) -> ChildError:

@@ -48,6 +48,9 @@ code { font-size: 0.92em; }
 """
 
 
+Draw = Callable[[Report], str]
+
+
 def write(report: Report, output: Path) -> None:
     """
     Write `memory.svg`, `sessions.svg` and `index.html` into *output*.

@@ -1,0 +1,469 @@
+"""
+The demo: its traffic, its pictures, and runs with real processes on real sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree as ET
+
+import psutil
+import pytest
+
+pytest.importorskip("click")
+pytest.importorskip("rich")
+pytest.importorskip("websockets")
+
+from rich.console import Console
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
+
+from sessionstate._cli.demo import chart, page, report, stage, traffic
+from sessionstate._cli.demo.channel import Child, ChildError
+from sessionstate._cli.demo.clients import reset
+from sessionstate._cli.demo.measure import PLAIN, SCOPED, Left, Outcome, Report, Sample
+from sessionstate._cli.demo.progress import Bars
+from sessionstate._cli.demo.traffic import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+SESSIONS = 60
+LONGEST_RUN = 120.0
+CLIENTS = "sessionstate._cli.demo.clients"
+CLEAN = Left(sessions=0, map_entries=0, tasks=0, contexts=0, agents=0)
+LEAKY = Left(sessions=92, map_entries=900, tasks=280, contexts=92, agents=92)
+
+
+def outcome(name: str, left: Left, *, cut_short: int = 0) -> Outcome:
+    """
+    Make the figures of a server that has *left* left.
+    """
+    top = 90_000_000 if left.sessions else 40_000_000
+    return Outcome(
+        name=name,
+        conversations=100,
+        requests=400,
+        left=left,
+        endings={},
+        outcomes={},
+        ended_by_deadline=0 if left.sessions else 50,
+        reconnects=10,
+        reconnects_found=10,
+        cut_short=cut_short,
+        traffic_seconds=2.5,
+        samples=[Sample(0.0, 30_000_000, 0, 0), Sample(10.0, top, left.sessions, 400)],
+    )
+
+
+def made(scoped: Left = CLEAN, *, cut_short: int = 0) -> Report:
+    """
+    Make a report in which sessionstate has *scoped* left.
+    """
+    plain = outcome(PLAIN, LEAKY, cut_short=cut_short)
+    return Report(100, 7, 20.0, plain, outcome(SCOPED, scoped))
+
+
+class TestTraffic:
+    def test_the_seed_decides_everything(self) -> None:
+        """
+        One seed gives one traffic, and another seed another.
+        """
+        assert traffic.plan(200, 1) == traffic.plan(200, 1)
+        assert traffic.plan(200, 1) != traffic.plan(200, 2)
+
+    @pytest.mark.parametrize("sessions", [20, 60, 777, 2000])
+    def test_every_way_to_end_occurs(self, sessions: int) -> None:
+        """
+        Exactly as many conversations are planned as asked for, and each way to end is among them.
+        """
+        conversations = traffic.plan(sessions, 3)
+        counts = Counter(one.ending for one in conversations)
+        assert len({one.id for one in conversations}) == sessions
+        assert counts == traffic.count_by_ending(sessions)
+        assert set(counts) == set(Ending)
+
+    def test_the_event_comes_for_eight_percent(self) -> None:
+        """
+        `session.deleted` is planned for 8 % of the conversations.
+        """
+        assert sum(one.deleted for one in traffic.plan(2000, 5)) == 160
+
+    def test_the_shares_make_a_whole(self) -> None:
+        """
+        The shares of the mix add up to one.
+        """
+        assert sum(traffic.SHARES.values()) == pytest.approx(1.0)
+
+    def test_a_conversation_survives_its_journey(self) -> None:
+        """
+        What a client process reads is what was planned.
+        """
+        for one in traffic.plan(20, 1):
+            sent = json.loads(json.dumps(one.as_json()))
+            assert traffic.Conversation.from_json(sent) == one
+
+    def test_victims_die_in_batches(self) -> None:
+        """
+        Every conversation that is to be killed is in exactly one batch.
+        """
+        conversations = traffic.plan(2000, 5)
+        batches = traffic.victims(conversations)
+        killed = [one for one in conversations if one.ending is Ending.KILLED]
+        assert [one for batch in batches for one in batch] == killed
+        assert max(map(len, batches)) <= traffic.BATCH
+
+
+class TestPictures:
+    @pytest.mark.parametrize("draw", [page.memory_chart, page.sessions_chart])
+    def test_a_chart_says_what_it_shows(self, draw: page.Draw) -> None:
+        """
+        A chart is well-formed, has both curves and both names, axis labels, and works in the dark.
+        """
+        svg = draw(made())
+        root = ET.fromstring(svg)  # noqa: S314 (our own)
+        names = {"svg": "http://www.w3.org/2000/svg"}
+        texts = [text.text for text in root.iterfind(".//svg:text", names)]
+        assert len(root.findall(".//svg:polyline", names)) == 2
+        assert texts.count(PLAIN) == texts.count(SCOPED) == 2
+        assert "seconds since the traffic began" in texts
+        assert "prefers-color-scheme: dark" in svg
+        assert "None" not in svg
+
+    @pytest.mark.parametrize("highest", [0.0, 1e-12, 1.0, 7.3, 99.4, 100.0, 2000.0, 1234567.0])
+    def test_scales_end_at_round_values(self, highest: float) -> None:
+        """
+        The last label of a whole scale is at or above the highest value, and labels are few.
+        """
+        scale = chart.Scale(highest, 0.0, 100.0, whole=True)
+        assert scale.ticks[-1] >= highest * 0.999
+        assert 2 <= len(scale.ticks) <= 8
+        assert scale(scale.ticks[-1]) == pytest.approx(100.0)
+
+    def test_equal_curves_have_labels_apart(self) -> None:
+        """
+        Two curves that end at one height have their names one below the other.
+        """
+        points = [(0.0, 1.0), (5.0, 10.0)]
+        curves = (chart.Curve("one", points, "10"), chart.Curve("two", points, "10"))
+        root = ET.fromstring(  # noqa: S314 (our own)
+            chart.line_chart(title="t", across="x", up="y", curves=curves)
+        )
+        labels = {
+            text.get("class"): float(text.get("y", "0"))
+            for text in root.iter("{http://www.w3.org/2000/svg}text")
+            if text.get("class") in ("first", "second")
+        }
+        assert abs(labels["first"] - labels["second"]) >= 36
+
+    def test_the_page_loads_nothing(self) -> None:
+        """
+        The page holds its style and its charts itself, and refers to no other place.
+        """
+        html = page.html(made(), "<svg></svg>", "<svg></svg>")
+        assert "src=" not in html
+        assert "href=" not in html
+        assert "url(" not in html
+        assert "sessionstate has nothing left of 100 conversations" in html
+        assert 'class="verdict"' in html
+
+    def test_the_page_says_when_something_was_left(self) -> None:
+        """
+        The page of a run with leaks says so, in the colour for it.
+        """
+        html = page.html(made(LEAKY), "", "")
+        assert 'class="verdict bad"' in html
+        assert "sessionstate has something left: 92 sessions, 900 map entries" in html
+
+
+class TestTable:
+    def shown(self, both: Report) -> str:
+        """
+        Give what a terminal shows.
+        """
+        console = Console(file=StringIO(), width=100)
+        report.show(both, Path("out"), console)
+        assert isinstance(console.file, StringIO)
+        return console.file.getvalue()
+
+    def test_both_stand_side_by_side(self) -> None:
+        """
+        Each figure is there for both servers, with a sentence that sums them up.
+        """
+        text = self.shown(made())
+        assert "50 (50%)" in text
+        assert "+150.00 MB" in text
+        assert "+25.00 MB" in text
+        assert "sessionstate has nothing left of 100 conversations" in text
+        assert "cut short" not in text
+
+    def test_conversations_cut_short_are_told(self) -> None:
+        """
+        A row tells of conversations that the server ended too early, if there were any.
+        """
+        assert "cut short by the server" in self.shown(made(cut_short=3))
+
+    @pytest.mark.parametrize("field", Left.__slots__)
+    def test_any_rest_is_a_leak(self, field: str) -> None:
+        """
+        One single thing left, of whatever kind, makes the report not clean, and is named.
+        """
+        both = made(Left(**{name: int(name == field) for name in Left.__slots__}))
+        assert not both.clean
+        assert f"1 {field.replace('_', ' ')}" in report.verdict(both)
+
+
+def alive(pid: int) -> bool:
+    """
+    Tell whether a process runs.
+    """
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.real_time
+class TestProcesses:
+    def test_a_killed_client_is_really_killed(self) -> None:
+        """
+        `kill` ends a client process from outside: it gets no chance to say goodbye.
+        """
+
+        async def main() -> tuple[int, int | None]:
+            async with Child(CLIENTS) as child:
+                await child.expect("ready")
+                child.kill()
+                return child.pid, await child.wait()
+
+        pid, code = asyncio.run(main())
+        assert code == (1 if sys.platform == "win32" else -signal.SIGKILL)
+        assert not alive(pid)
+
+    def test_a_child_ends_with_the_demo(self) -> None:
+        """
+        A process whose standard input ends, as it does when the demo is killed, ends by itself.
+        """
+        with subprocess.Popen(
+            [sys.executable, "-m", CLIENTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            assert json.loads(child.stdout.readline()) == {"ready": True}
+            child.communicate(timeout=30)
+            assert child.returncode == 0
+
+    def test_a_failed_child_says_why(self) -> None:
+        """
+        A process that ends too early is an error with its exit code and its last words.
+        """
+
+        async def main() -> None:
+            async with Child("sessionstate._cli.demo.server", "neither") as child:
+                await child.expect("port")
+
+        with pytest.raises(ChildError, match=r"exit code 1:\n(?s:.)*No module named.*neither"):
+            asyncio.run(main())
+
+    def test_a_reset_is_a_reset(self) -> None:
+        """
+        A client's reset reaches the server as one: no close frame, no orderly end of the stream.
+        """
+
+        async def main() -> BaseException | None:
+            seen: asyncio.Future[ConnectionClosedError] = asyncio.get_running_loop().create_future()
+
+            async def handle(socket: ServerConnection) -> None:
+                try:
+                    await socket.recv()
+                except ConnectionClosedError as error:
+                    seen.set_result(error)
+
+            async with serve(handle, "127.0.0.1", 0, ping_interval=None) as server:
+                port = next(iter(server.sockets)).getsockname()[1]
+                reset(await connect(f"ws://127.0.0.1:{port}", ping_interval=None, proxy=None))
+                return (await asyncio.wait_for(seen, 20)).__cause__
+
+        assert isinstance(asyncio.run(main()), ConnectionResetError)
+
+
+class Finished(NamedTuple):
+    code: int
+    out: str
+    err: str
+    output: Path
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Finished]]:
+    """
+    Run the whole command, as a person does: as it is, and with a leak planted, at the same time.
+    """
+    folder = tmp_path_factory.mktemp("demo")
+    calls = {"clean": ["--json"], "leaky": ["--plant", "entry"]}
+    environment = {**os.environ, "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
+    started = {
+        name: subprocess.Popen(
+            [
+                *(sys.executable, "-m", "sessionstate", "demo", f"--sessions={SESSIONS}"),
+                *("--seed=3", f"--output={folder / name}", *options),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env=environment,
+        )
+        for name, options in calls.items()
+    }
+    try:
+        finished: dict[str, Finished] = {}
+        for name, process in started.items():
+            out, err = process.communicate(timeout=LONGEST_RUN)
+            finished[name] = Finished(process.returncode, out, err, folder / name)
+        yield finished
+    finally:
+        for process in started.values():
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.real_time
+class TestDemo:
+    def test_nothing_is_left(self, runs: dict[str, Finished]) -> None:
+        """
+        After real traffic sessionstate has nothing left: the exit code is 0. Plain dicts have.
+        """
+        clean = runs["clean"]
+        assert clean.code == 0, clean.err
+        servers = json.loads(clean.out)["servers"]
+        assert set(servers["sessionstate"]["left"].values()) == {0}
+        never = SESSIONS - round(SESSIONS * traffic.DELETED_SHARE)
+        assert servers["plain"]["left"]["sessions"] == never
+        assert servers["plain"]["left"]["contexts"] == never
+
+    def test_the_report_has_everything(self, runs: dict[str, Finished]) -> None:
+        """
+        `--json` prints one object on standard output, the same that is written, and nothing else.
+        """
+        clean = runs["clean"]
+        both = json.loads(clean.out)
+        assert both == json.loads((clean.output / "report.json").read_text("utf-8"))
+        assert set(both) == {
+            *("sessions", "seed", "seconds", "clean", "machine", "settings", "mix", "units"),
+            "servers",
+        }
+        assert (both["sessions"], both["seed"], both["clean"]) == (SESSIONS, 3, True)
+        assert sum(both["mix"].values()) == SESSIONS
+        for server in both["servers"].values():
+            assert set(server["left"]) == set(Left.__slots__)
+            assert server["rss_peak"] >= server["rss_end"] > 0
+            assert server["rss_peak"] >= server["rss_start"] > 0
+            assert isinstance(server["rss_per_1000_requests"], int)
+            assert [len(sample) for sample in server["samples"]] == [4] * len(server["samples"])
+            assert server["samples"][-1][0] > both["settings"]["settle"]
+
+    def test_both_had_the_same_traffic(self, runs: dict[str, Finished]) -> None:
+        """
+        Both servers held every conversation, answered as much, and saw each kind of ending.
+        """
+        both = json.loads(runs["clean"].out)
+        plain, scoped = both["servers"]["plain"], both["servers"]["sessionstate"]
+        mix = both["mix"]
+        for server in (plain, scoped):
+            assert server["conversations"] == SESSIONS
+            assert server["cut_short"] == 0
+            assert server["reconnects_found"] == server["reconnects"] == mix["reconnects"]
+            assert server["outcomes"]["handler raised"] == mix["raises"]
+            assert server["outcomes"]["timed out"] == mix["timeout"]
+            assert server["outcomes"]["finished"] == mix["polite"] + mix["reconnects"]
+        lost = mix["killed"] + mix["reset"] + mix["reconnects"]
+        assert plain["outcomes"]["connection lost"] == lost
+        assert plain["requests"] == scoped["requests"]
+
+    def test_deadlines_did_what_goodbyes_did_not(self, runs: dict[str, Finished]) -> None:
+        """
+        With sessionstate every conversation ended; those of silent clients did by stalling.
+        """
+        both = json.loads(runs["clean"].out)
+        scoped = both["servers"]["sessionstate"]
+        polite = both["mix"]["polite"] + both["mix"]["reconnects"]
+        assert sum(scoped["endings"].values()) == SESSIONS
+        assert scoped["ended_by_goodbye"] + scoped["ended_by_deadline"] == SESSIONS
+        assert scoped["ended_by_goodbye"] >= polite
+        assert 0 < scoped["endings"]["stalled"] <= both["mix"]["silent"]
+        assert both["servers"]["plain"]["ended_by_deadline"] == 0
+
+    def test_the_files_are_there(self, runs: dict[str, Finished]) -> None:
+        """
+        Charts and page lie in the output directory, and are well-formed.
+        """
+        for name in ("memory.svg", "sessions.svg"):
+            ET.parse(runs["clean"].output / name)  # noqa: S314 (our own)
+        html = (runs["clean"].output / "index.html").read_text("utf-8")
+        assert html.count("<svg") == 2
+
+    def test_a_leak_is_found(self, runs: dict[str, Finished]) -> None:
+        """
+        With a leak planted, the table names it and the exit code is 1.
+        """
+        leaky = runs["leaky"]
+        assert leaky.code == 1, leaky.err
+        assert "sessionstate has something left" in leaky.out
+        assert "agents" in leaky.out
+        assert not json.loads((leaky.output / "report.json").read_text("utf-8"))["clean"]
+
+    def test_every_kind_of_leak_is_found(self) -> None:
+        """
+        An entry, a task, a context or a session left behind shows up as just that.
+        """
+
+        async def main() -> dict[str, Outcome]:
+            conversations = traffic.plan(20, 3)
+            kinds = ("entry", "task", "context", "session")
+            with Bars(20, list(kinds)) as bars:
+                outcomes = await asyncio.gather(
+                    *(stage.stage(SCOPED, conversations, bars.watch(k), k) for k in kinds)
+                )
+            return dict(zip(kinds, outcomes, strict=True))
+
+        left = {kind: one.left for kind, one in asyncio.run(main()).items()}
+        assert left["entry"] == Left(0, 0, 0, 0, agents=2)
+        assert left["task"] == Left(0, 0, tasks=2, contexts=0, agents=0)
+        assert left["context"].contexts == 2
+        assert left["session"].sessions == 2
+
+    def test_traffic_that_did_not_take_place_is_no_result(self) -> None:
+        """
+        A server that saw fewer conversations than were planned gives an error, not a clean report.
+        """
+        census = {"conversations": 59}
+        with pytest.raises(ChildError, match="only 59 of 60 conversations reached the server"):
+            stage.outcome(PLAIN, None, census, 60, 1.0)  # type: ignore[arg-type]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
+    def test_nothing_runs_on_after_an_interruption(self, tmp_path: Path) -> None:
+        """
+        Ctrl-C in the middle of the traffic ends the demo and every process of its own.
+        """
+        command = [sys.executable, "-m", "sessionstate", "demo", f"--output={tmp_path}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
+            children: list[psutil.Process] = []
+            deadline = time.monotonic() + 60
+            while len(children) < 4 and time.monotonic() < deadline:
+                time.sleep(0.1)
+                children = psutil.Process(demo.pid).children(recursive=True)
+            demo.send_signal(signal.SIGINT)
+            out, err = demo.communicate(timeout=60)
+        assert (demo.returncode, out) == (130, b"")
+        assert b"Traceback" not in err
+        assert len(children) >= 4
+        _, running = psutil.wait_procs(children, timeout=30)
+        assert running == []
