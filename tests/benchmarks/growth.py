@@ -95,8 +95,8 @@ async def fill_and_drain(ids: list[str]) -> Costs:
 
         await wake_later(supervisor, clock, IDLE_TIMEOUT * 2)
         begun = thread_time_ns()
-        while len(supervisor):
-            await asyncio.sleep(WAKE * 2)  # noqa: ASYNC110 - waiting must cost nothing
+        while len(supervisor):  # noqa: ASYNC110 - waiting must cost nothing
+            await asyncio.sleep(WAKE * 2)
         expiring = thread_time_ns() - begun
 
         for start in range(0, len(ids), CHUNK):
