@@ -96,7 +96,7 @@ class Clients:
         elif one.ending is Ending.RESET:
             reset(connection)
         else:  # silent, or about to be killed: keep the socket open, and say and read nothing more
-            connection.transport.pause_reading()  # type: ignore[attr-defined]
+            connection.transport.pause_reading()
             self._silent.append(connection)
 
     async def _come_back(self, one: Conversation) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -130,6 +131,7 @@ def table(report: Report) -> Table:
     made = Table(
         title=f"{report.sessions:,} conversations, twice (seed {report.seed})",
         title_style="bold",
+        box=box.SIMPLE_HEAD,
     )
     made.add_column("", min_width=34)
     made.add_column(report.plain.name, justify="right", min_width=16)
@@ -153,7 +155,6 @@ def show(report: Report, output: Path, console: Console | None = None) -> None:
     console = console or Console()
     console.print()
     console.print(table(report))
-    console.print()
     console.print(Text(verdict(report), style="bold green" if report.clean else "bold red"))
     console.print(
         Text(f"{report.seconds:.0f} s in all. Charts: {output / 'index.html'}", style="dim"),

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from sessionstate._cli.demo import page, report
 from sessionstate._cli.demo.channel import Child, ChildError, Message
@@ -233,11 +234,11 @@ def run(*, sessions: int, seed: int, output: Path, as_json: bool, plant: str | N
     return both.clean
 
 
-def first_of(group: BaseExceptionGroup) -> BaseException:
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """
     Take the error that a person wants to read out of the groups around it.
     """
-    error: BaseException = group
+    error = group.exceptions[0]
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return error
