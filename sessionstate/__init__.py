@@ -1,0 +1,69 @@
+"""
+Per-session state for asyncio servers that cannot leak.
+
+A `Supervisor` owns sessions and ends them: by scope, by event, by deadline, by cap, at exit. The event is a hint;
+the deadline is the guarantee.
+"""
+
+from __future__ import annotations
+
+from ._default import current_supervisor
+from ._errors import (
+    SessionClosed,
+    SessionError,
+    SessionNotFound,
+    SupervisorClosed,
+    SupervisorFull,
+)
+from ._events import (
+    CleanUpFailed,
+    EventStream,
+    SessionClosing,
+    SessionEnded,
+    SessionEvent,
+    SessionOpened,
+)
+from ._exit import run
+from ._functions import attach, session
+from ._reasons import CloseReason, SessionState
+from ._resources import Callback, OwnedTask
+from ._session import Session
+from ._state import SessionMap, SessionVar, current_session
+from ._statistics import Statistics
+from ._supervisor import Supervisor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Callback",
+    "CleanUpFailed",
+    "CloseReason",
+    "EventStream",
+    "OwnedTask",
+    "Session",
+    "SessionClosed",
+    "SessionClosing",
+    "SessionEnded",
+    "SessionError",
+    "SessionEvent",
+    "SessionMap",
+    "SessionNotFound",
+    "SessionOpened",
+    "SessionState",
+    "SessionVar",
+    "Statistics",
+    "Supervisor",
+    "SupervisorClosed",
+    "SupervisorFull",
+    "attach",
+    "current_session",
+    "current_supervisor",
+    "run",
+    "session",
+]
+
+for _name in __all__:  # where users find it is where it says it lives
+    _object = globals()[_name]
+    if getattr(_object, "__module__", "").startswith("sessionstate."):
+        _object.__module__ = __name__
+del _name, _object

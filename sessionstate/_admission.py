@@ -1,0 +1,329 @@
+"""
+Who comes in: the ways into a session that are not the ordinary one, and room for one more.
+
+Deciding and creating happen in one go, without an await between, so concurrent openings cannot overshoot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from math import inf
+from typing import TYPE_CHECKING, Final, Literal
+
+from ._context import current, current_task, would_deadlock
+from ._errors import SessionClosed, SessionNotFound, SupervisorFull
+from ._holders import Block, Settings, Visitor
+from ._reasons import CloseReason, SessionState
+from ._session import Policy, Session
+from ._teardown import end
+from ._waiting import wait_plainly
+
+if TYPE_CHECKING:
+    from ._supervisor import Supervisor
+
+WhenFull = Literal["evict", "refuse", "wait"]
+LOOKED_AT: Final = 256  # idle sessions among which the one idle longest is sought
+
+
+class Admission:
+    """The door of one supervisor."""
+
+    def __init__(
+        self, supervisor: Supervisor, room: float, when_full: WhenFull, patience: float, max_closing: float
+    ) -> None:
+        self.slow = True
+        """Whether somebody who comes in has more to do than to look whether there is room."""
+        self.room = room
+        """How many may be live, less those promised to waiters that were let in and did not run yet."""
+        self.waiting: dict[asyncio.Future[None], None] = {}
+        self._supervisor = supervisor
+        self._when_full = when_full
+        self._patience = patience
+        self._max_closing = max_closing
+        self._breathers: dict[asyncio.Future[None], None] = {}
+        self._opening: dict[Session, asyncio.Future[None]] = {}
+
+    def changed(self) -> None:
+        """Take note that a session ended, that one is closed, or that a hook was added."""
+        supervisor = self._supervisor
+        crowded = len(supervisor._closing) >= self._max_closing
+        while self.waiting and not crowded and len(supervisor._live) < self.room:
+            waiter = next(iter(self.waiting))
+            del self.waiting[waiter]
+            if not waiter.done():
+                self.room -= 1
+                waiter.set_result(None)
+        if not crowded and self._breathers:
+            for breather in self._breathers:
+                if not breather.done():
+                    breather.set_result(None)
+            self._breathers.clear()
+        self.slow = bool(
+            not supervisor._running or supervisor._observers.on_open or crowded or self.waiting or self._opening
+        )
+
+    async def breathe(self) -> None:
+        """Wait while too many clean-ups run."""
+        while len(self._supervisor._closing) >= self._max_closing:
+            breather = self._supervisor._loop.create_future()
+            self._breathers[breather] = None
+            self.slow = True
+            try:
+                await breather
+            finally:
+                self._breathers.pop(breather, None)
+
+    async def enter(self, block: Block) -> Session:
+        """Let *block* in, by whatever it takes."""
+        session, now, created = await self._find_or_create(block)
+        block._hold(session, now)
+        if created:
+            await self._run_hooks(block, session)
+        return session
+
+    async def open(self, block: Block) -> Session:
+        """Open a session, or find it; *block* holds it only while its hooks run."""
+        session, now, created = await self._find_or_create(block)
+        if not created:
+            session.touch()
+        elif self._supervisor._observers.on_open:
+            block._hold(session, now)
+            session._entered = False
+            await self._run_hooks(block, session)
+            block._let_go(session)
+            if session._end is not None:
+                raise session._closed_error()
+            if not session._holders:
+                session.last_used = session._clock()
+                session._go_idle()
+        else:
+            session._go_idle()
+        return session
+
+    async def _find_or_create(self, block: Block) -> tuple[Session, float, bool]:
+        supervisor, id, settings = self._supervisor, block._id, block._settings
+        promised = False
+        try:
+            while True:
+                supervisor._check_running()
+                session = supervisor._live.get(id)
+                now = supervisor._clock()
+                if session is not None:
+                    opening = self._opening.get(session)
+                    if opening is not None:
+                        await self._wait_for_opening(session, opening)
+                    elif session._due() <= now:
+                        end(session, *session._due_reason())
+                    else:
+                        apply(session, settings)
+                        return session, now, False
+                elif not block._creates:
+                    raise SessionNotFound(id)
+                elif id in supervisor._closing:
+                    await self.wait_settled(supervisor._closing[id])
+                elif promised or self._make_room():
+                    session = supervisor._create(id, now, settings, block._code, block._lasti)
+                    if supervisor._observers.on_open:
+                        self._opening[session] = supervisor._loop.create_future()
+                        self.changed()
+                    return session, now, True
+                else:
+                    await self._wait_for_room()
+                    promised = True
+        finally:
+            if promised:
+                self.room += 1
+                self.changed()
+
+    async def wait_settled(self, session: Session) -> None:
+        """Wait for the old incarnation to end: never two lives of one id at once."""
+        if would_deadlock(session):
+            raise RuntimeError(
+                f"session {session.id!r} is closing and cannot end before the code that runs here does: it is its "
+                f"own clean-up, task or block; open it again from elsewhere, or use another id"
+            )
+        await wait_plainly(session)
+
+    # The hooks
+
+    async def _run_hooks(self, block: Block, session: Session) -> None:
+        """Run the on_open hooks before the body; their error ends the session and is raised."""
+        opening = self._opening.get(session)
+        if opening is None:
+            return
+        error: BaseException | None = None
+        try:
+            for hook in list(self._supervisor._observers.on_open):
+                result = hook(session)
+                if hasattr(result, "__await__"):
+                    await result  # type: ignore[misc]
+                if session._end is not None:
+                    raise session._closed_error()
+        except BaseException as raised:
+            error = raised
+        finally:
+            del self._opening[session]
+            opening.set_result(None)
+            self.changed()
+        if error is not None:
+            await self._leave_failed(block, session, error)
+
+    @staticmethod
+    async def _leave_failed(block: Block, session: Session, error: BaseException) -> None:
+        block._let_go(session)
+        ending = None
+        if session._end is None:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            reason = CloseReason.CANCELLED if cancelled else CloseReason.FAILED
+            ending = end(session, reason, error, claim=True)
+        swallowed = await block._leave(session, ending, error)
+        raise session._closed_error() if swallowed else error
+
+    @staticmethod
+    async def _wait_for_opening(session: Session, opening: asyncio.Future[None]) -> None:
+        task = current_task()
+        if current.get(None) is session or any(block.task is task for block in session._holders or ()):
+            raise RuntimeError(
+                f"session {session.id!r} is being opened by this task: an on_open hook gets the session as its "
+                f"argument, and cannot enter a block of it"
+            )
+        await asyncio.shield(opening)
+
+    def adopt(self, id: str, block: Block) -> Session:
+        """Open a session that nobody holds, for a write, without waiting."""
+        supervisor = self._supervisor
+        supervisor._check_running()
+        closing = supervisor._closing.get(id)
+        if closing is not None:
+            raise closing._closed_error()
+        if not self._make_room(wait=False):
+            raise self._full("and a write cannot wait")
+        session = supervisor._create(id, supervisor._clock(), block._settings, block._code, block._lasti)
+        session._entered = True  # it knows no unused_timeout
+        session._go_idle()
+        token = current.set(session)
+        try:
+            for hook in list(supervisor._observers.on_open):
+                result = hook(session)
+                if hasattr(result, "__await__"):
+                    session.start_soon(_await, result)
+        except BaseException as error:
+            end(session, CloseReason.FAILED, error)
+            raise
+        finally:
+            current.reset(token)
+        if session._end is not None:
+            raise session._closed_error()
+        return session
+
+    # Room
+
+    def _make_room(self, *, wait: bool = True) -> bool:
+        """Make room for one more if need be; tell whether there is. Raise if there will be none."""
+        supervisor = self._supervisor
+        if wait and (self.waiting or len(supervisor._closing) >= self._max_closing):
+            return False
+        if len(supervisor._live) < self.room or supervisor._expiry.due_first():
+            return True
+        if self._when_full == "wait":
+            return False
+        if self._when_full == "refuse":
+            raise self._full("and it refuses (when_full='refuse')")
+        idle = supervisor._expiry.idle
+        longest = min(islice(idle, LOOKED_AT), key=_last_used, default=None)
+        if longest is None:
+            raise self._full("each of them is held, and a held session is never evicted")
+        end(longest, CloseReason.EVICTED)
+        return True
+
+    def _full(self, why: str) -> SupervisorFull:
+        supervisor = self._supervisor
+        supervisor._counts.refused += 1
+        return SupervisorFull(
+            f"supervisor {supervisor.name!r} has {len(supervisor._live)} live sessions of at most "
+            f"{supervisor._max_sessions:g}, {why}; raise max_sessions, or give sessions an idle_timeout, a "
+            f"stall_timeout or a max_age"
+        )
+
+    async def _wait_for_room(self) -> None:
+        """Wait until one more is promised room, first come, first served."""
+        loop = self._supervisor._loop
+        waiter = loop.create_future()
+        self.waiting[waiter] = None
+        self.slow = True
+        timer = None
+        if self._patience < inf:
+            timer = loop.call_later(self._patience, _give_up, waiter, context=self._supervisor._context)
+        try:
+            await waiter
+        except TimeoutError:
+            raise self._full(f"and no room came free within open_timeout={self._patience:g}") from None
+        except BaseException:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.room += 1  # let in, and cancelled before it ran: the next one may
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self.waiting.pop(waiter, None)
+            if waiter.cancelled() or waiter.exception() is not None:
+                self.changed()
+        supervisor = self._supervisor
+        if not supervisor._running:
+            self.room += 1
+            supervisor._check_running()
+
+    def close(self) -> None:
+        """Let those who wait know that nobody comes in any more."""
+        waiting = list(self.waiting)
+        self.waiting.clear()
+        for waiter in waiting:
+            if not waiter.done():
+                self.room -= 1
+                waiter.set_result(None)
+        self.changed()
+
+
+def apply(session: Session, settings: Settings) -> None:
+    """Let a later call change what it names; `max_age` is settled by whoever opened."""
+    age = settings.max_age
+    if age is not None and age != session._max_age:
+        raise ValueError(
+            f"session {session.id!r} was opened with max_age={_shown(session._max_age)}, which cannot become "
+            f"{_shown(age)}: leave max_age out, or repeat what it was opened with"
+        )
+    policy = merged(session._policy, settings)
+    if policy != session._policy:
+        session._policy = policy
+        if session._state is SessionState.IDLE:
+            session._go_idle()
+        else:
+            session._go_open()
+
+
+def merged(policy: Policy, settings: Settings) -> Policy:
+    """Return *policy* with what *settings* names."""
+    idle, linger, stall, _ = settings
+    return Policy(
+        policy.idle if idle is None else idle,
+        policy.linger if linger is None else linger,
+        policy.stall if stall is None else stall,
+    )
+
+
+def _shown(limit: float) -> str:
+    return "None" if limit == inf else f"{limit:g}"
+
+
+def _last_used(session: Session) -> float:
+    return session.last_used
+
+
+def _give_up(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
+
+
+async def _await(awaitable: object) -> None:
+    await awaitable  # type: ignore[misc]

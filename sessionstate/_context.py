@@ -1,0 +1,118 @@
+"""Who runs: the current task and session, and which wait would be a deadlock."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._session import Session
+
+Task = asyncio.Task[Any]
+
+current: ContextVar[Session] = ContextVar("sessionstate.current")
+"""The session whose block, owned task, hook or clean-up runs here."""
+
+serving: ContextVar[tuple[Session, ...]] = ContextVar("sessionstate.serving", default=())
+"""The sessions that cannot end before the code that runs here does: it is their task or clean-up."""
+
+_waiting: dict[Task, Session] = {}
+"""The session whose end a task waits for."""
+_serving_waits: dict[Session, dict[Task, None]] = {}
+"""The waiting tasks by the sessions that they serve."""
+
+
+if sys.version_info >= (3, 12):
+    current_task: Callable[[], Task | None] = asyncio.current_task
+else:
+    # 3.11 looks the running loop up in Python, at ten times the cost of the rest.
+    from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
+
+    def current_task(loop: Any = None) -> Task | None:
+        """Return the task that runs in this thread's loop, None in a plain callback."""
+        task: Task | None = _current_tasks.get(asyncio.get_running_loop())
+        return task
+
+
+def running_task() -> Task | None:
+    """Return the current task; None in a callback or where no loop runs."""
+    try:
+        return current_task()
+    except RuntimeError:
+        return None
+
+
+def holds(task: Task | None, session: Session) -> bool:
+    """Tell whether *task* is inside a block of *session*."""
+    return task is not None and any(block.task is task for block in session._holders or ())
+
+
+def would_deadlock(session: Session) -> bool:
+    """
+    Tell whether *session* cannot end while the code that runs here waits for that.
+
+    It cannot if this is its own clean-up, owned task or holder, or if one of its holders or clean-ups waits,
+    directly or through others, for a session of which that is true.
+    """
+    task, mine = running_task(), serving.get()
+    seen: dict[Session, None] = {}
+    ahead = [session]
+    while ahead:
+        other = ahead.pop()
+        if other in seen:
+            continue
+        seen[other] = None
+        if other in mine or holds(task, other):
+            return True
+        waiters = [block.task for block in other._holders or ()]
+        waiters += _serving_waits.get(other, ())
+        ahead += [_waiting[each] for each in waiters if each in _waiting]
+    return False
+
+
+class Waiting:
+    """While inside, the current task is known to wait for *session*."""
+
+    __slots__ = ("_mine", "_session", "_task")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        task = running_task()
+        self._task = task
+        self._mine = serving.get() if task else ()
+        if task:
+            _waiting[task] = self._session
+            for session in self._mine:
+                _serving_waits.setdefault(session, {})[task] = None
+
+    def __exit__(self, *exc: object) -> None:
+        if self._task:
+            _waiting.pop(self._task, None)
+        for session in self._mine:
+            waits = _serving_waits.get(session, {})
+            waits.pop(self._task, None)  # type: ignore[arg-type]
+            if not waits:
+                _serving_waits.pop(session, None)
+
+
+def refuse_copy(what: str, advice: str) -> Callable[[Any, Any], Any]:
+    """Make a ``__reduce_ex__`` that refuses copying and pickling *what* with *advice*."""
+
+    def __reduce_ex__(self: object, protocol: object) -> Any:
+        raise TypeError(f"{what} cannot be copied or pickled: {advice}")
+
+    return __reduce_ex__
+
+
+def describe(call: object) -> str:
+    """Name a callable or context as a reader of its source would."""
+    name = getattr(call, "__qualname__", None)
+    if name is None:
+        inner = getattr(call, "func", None)  # functools.partial
+        return describe(inner) if inner is not None else type(call).__qualname__
+    return str(name)

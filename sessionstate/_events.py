@@ -1,0 +1,253 @@
+"""Hooks, and the stream of events for those who only watch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from ._context import current
+from ._reasons import CloseReason
+
+if TYPE_CHECKING:
+    from ._session import Session
+    from ._statistics import Counts
+
+logger = logging.getLogger("sessionstate")
+
+OpenHook = Callable[["Session"], object]
+CloseHook = Callable[["Session", CloseReason], object]
+ErrorHook = Callable[["Session", BaseException, str], object]
+H = TypeVar("H", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class SessionEvent:
+    """
+    Something that happened to a session.
+
+    .. versionadded:: 0.1
+    """
+
+    id: str
+    """The session's id."""
+    incarnation: int
+    """Which life of that id."""
+    at: float
+    """When, in seconds of the supervisor's clock."""
+
+
+@dataclass(frozen=True)
+class SessionOpened(SessionEvent):
+    """
+    A session was opened.
+
+    .. versionadded:: 0.1
+    """
+
+
+@dataclass(frozen=True)
+class SessionClosing(SessionEvent):
+    """
+    The end of a session is decided; its clean-up begins.
+
+    .. versionadded:: 0.1
+    """
+
+    reason: CloseReason
+    """Why it ends."""
+
+
+@dataclass(frozen=True)
+class SessionEnded(SessionEvent):
+    """
+    A session is closed, and everything that it owned released.
+
+    .. versionadded:: 0.1
+    """
+
+    reason: CloseReason
+    """Why it ended."""
+    lifetime: float
+    """Seconds from its opening to the decision that it ends."""
+    clean_up_errors: int
+    """How many of its clean-up steps failed."""
+
+
+@dataclass(frozen=True)
+class CleanUpFailed(SessionEvent):
+    """
+    A step of a session's clean-up failed; the others ran.
+
+    .. versionadded:: 0.1
+    """
+
+    where: str
+    """Which step."""
+    error: BaseException
+    """What it raised."""
+
+
+class EventStream:
+    """
+    A bounded stream of events: ``async for event in supervisor.events()``.
+
+    It begins with the call. When its reader is slower than the events, the oldest unread are dropped and
+    counted. It ends when its supervisor was left. Cancelling the wait for an event loses none.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, observers: Observers, limit: int) -> None:
+        self._observers: Observers | None = observers
+        self._unread: deque[SessionEvent] = deque()
+        self._limit = limit
+        self._reader: asyncio.Future[None] | None = None
+        self.dropped = 0
+        """Events lost because they were not read in time."""
+
+    def __aiter__(self) -> EventStream:
+        return self
+
+    async def __anext__(self) -> SessionEvent:
+        while not self._unread:
+            if self._observers is None:
+                raise StopAsyncIteration
+            if self._reader is not None:
+                raise RuntimeError(
+                    "this stream is being read by another task: call supervisor.events() once for each reader"
+                )
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._unread.popleft()
+
+    async def aclose(self) -> None:
+        """Stop listening. What is unread may still be read."""
+        if self._observers is not None:
+            self._observers.forget(self)
+            self._end()
+
+    def _push(self, event: SessionEvent, counts: Counts) -> None:
+        if len(self._unread) == self._limit:
+            self._unread.popleft()
+            self.dropped += 1
+            counts.dropped_events += 1
+        self._unread.append(event)
+        self._wake()
+
+    def _end(self) -> None:
+        self._observers = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+
+
+class Observers:
+    """Those who are told what happens to the sessions of one supervisor."""
+
+    def __init__(self, counts: Counts) -> None:
+        self.active = False
+        self.on_open: list[OpenHook] = []
+        self.on_close: list[CloseHook] = []
+        self.on_error: list[ErrorHook] = []
+        self._counts = counts
+        # Weak, so that a stream that its reader has dropped does not fill for ever.
+        self._streams: dict[int, weakref.ref[EventStream]] = {}
+
+    def add(self, hooks: list[H], hook: H) -> H:
+        """Register *hook* and return it, so that this is a decorator."""
+        if not callable(hook):
+            raise TypeError(f"a hook must be a function, not {hook!r}")
+        hooks.append(hook)
+        self.active = True
+        return hook
+
+    def stream(self, limit: int) -> EventStream:
+        """Return a new stream."""
+        stream = EventStream(self, limit)
+        key = id(stream)
+        self._streams[key] = weakref.ref(stream, lambda _: self._streams.pop(key, None))
+        self.active = True
+        return stream
+
+    def forget(self, stream: EventStream) -> None:
+        """Stop telling *stream*."""
+        self._streams.pop(id(stream), None)
+
+    def end(self) -> None:
+        """End every stream: nothing more will happen."""
+        for ref in list(self._streams.values()):
+            stream = ref()
+            if stream is not None:
+                stream._end()
+        self._streams.clear()
+
+    def _tell(self, event: SessionEvent) -> None:
+        for ref in list(self._streams.values()):
+            stream = ref()
+            if stream is not None:
+                stream._push(event, self._counts)
+
+    def opened(self, session: Session) -> None:
+        """Tell that *session* was opened."""
+        if self._streams:
+            self._tell(SessionOpened(session.id, session.incarnation, session.opened_at))
+
+    def closing(self, session: Session) -> None:
+        """Tell that the end of *session* is decided."""
+        if self._streams and session._end is not None:
+            reason, at = session._end
+            self._tell(SessionClosing(session.id, session.incarnation, at, reason))
+
+    def ended(self, session: Session, errors: int) -> None:
+        """Tell that *session* is closed."""
+        if self._streams and session._end is not None:
+            reason, at = session._end
+            lifetime = at - session.opened_at
+            self._tell(
+                SessionEnded(session.id, session.incarnation, session._clock(), reason, lifetime, errors)
+            )
+
+    def close_calls(self, session: Session, reason: CloseReason) -> list[Callable[[], object]] | None:
+        """Return what is to be called before anything of *session* is released."""
+        return [partial(hook, session, reason) for hook in self.on_close] if self.on_close else None
+
+    def error(
+        self, session: Session, error: BaseException, where: str
+    ) -> list[tuple[Awaitable[object], str]]:
+        """Tell of an error, once; return what is to be awaited."""
+        self._counts.clean_up_errors += 1
+        if self._streams:
+            self._tell(CleanUpFailed(session.id, session.incarnation, session._clock(), where, error))
+        late: list[tuple[Awaitable[object], str]] = []
+        token = current.set(session)
+        try:
+            for hook in self.on_error:
+                try:
+                    result = hook(session, error, where)
+                except Exception:
+                    logger.exception("an on_error hook failed while it was told of %r in %s", error, where)
+                else:
+                    if isinstance(result, Awaitable):
+                        late.append((_guarded(result, error, where), "on_error hook"))
+        finally:
+            current.reset(token)
+        return late
+
+
+async def _guarded(hook: Awaitable[object], error: BaseException, where: str) -> None:
+    """Await an on_error hook, whose own error must not be reported to itself."""
+    try:
+        await hook
+    except Exception:
+        logger.exception("an on_error hook failed while it was told of %r in %s", error, where)

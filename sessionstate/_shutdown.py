@@ -1,0 +1,111 @@
+"""How a supervisor is left: every session ends, within a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ._context import Task, holds, running_task, serving
+from ._default import strike_off
+from ._reasons import CloseReason
+from ._resources import hide
+from ._teardown import end
+
+if TYPE_CHECKING:
+    from ._session import Session
+    from ._supervisor import Supervisor
+
+SLICE = 500  # sessions ended before others get their turn
+
+
+class Shutdown:
+    """
+    The end of one supervisor, in a task that nobody else can cancel.
+
+    It waits for every session but those that cannot end before the caller goes on.
+    """
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        loop = supervisor._loop
+        self._over: asyncio.Future[None] = loop.create_future()
+        self._wake: asyncio.Future[None] | None = None
+        self._late = False
+        task, mine = running_task(), serving.get()
+        sessions = [*supervisor._live.values(), *supervisor._closing.values()]
+        self._left_out = {each: None for each in sessions if each in mine or holds(task, each)}
+        supervisor._running = False
+        supervisor._admission.close()
+        if supervisor._shutdown_timeout < float("inf"):
+            supervisor._shutdown_ends = loop.time() + supervisor._shutdown_timeout
+            self._timer: asyncio.TimerHandle | None = loop.call_later(
+                supervisor._shutdown_timeout, self._hurry, context=supervisor._context
+            )
+        else:
+            self._timer = None
+        self._task: Task | None = None
+        self._begin()
+
+    def _begin(self, died: Task | None = None) -> None:
+        if not self._over.done() and not self._supervisor._loop.is_closed():
+            supervisor = self._supervisor
+            self._task = asyncio.Task(
+                self._run(),
+                loop=supervisor._loop,
+                name=f"{supervisor.name}: shutdown",
+                context=supervisor._context.copy(),
+            )
+            hide(self._task)
+            self._task.add_done_callback(self._begin, context=supervisor._context)
+
+    async def wait(self) -> None:
+        """Wait until it is over, through every cancellation; raise the first of them then."""
+        try:
+            await asyncio.shield(self._over)
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                while not self._over.done():
+                    try:
+                        await asyncio.shield(self._over)
+                    except asyncio.CancelledError:
+                        pass
+            raise
+
+    def session_closed(self) -> None:
+        """Look again whether all are closed."""
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _waited_for(self) -> list[Session]:
+        return [each for each in self._supervisor._closing.values() if each not in self._left_out]
+
+    def _hurry(self) -> None:
+        self._late = True
+        for session in list(self._supervisor._live.values()):
+            end(session, CloseReason.SHUTDOWN)
+        for session in self._waited_for():
+            if session._ending is not None:
+                session._ending.hurry()
+
+    async def _run(self) -> None:
+        supervisor = self._supervisor
+        sessions = list(supervisor._live.values())
+        while sessions:
+            for session in sessions[-SLICE:]:
+                end(session, CloseReason.SHUTDOWN)
+            del sessions[-SLICE:]
+            await asyncio.sleep(0)
+            if not self._late:
+                await supervisor._admission.breathe()
+        while self._waited_for():
+            self._wake = supervisor._loop.create_future()
+            await self._wake
+        if self._timer is not None:
+            self._timer.cancel()
+        supervisor._expiry.stop()
+        supervisor._observers.end()
+        strike_off(supervisor._loop, supervisor)
+        self._over.set_result(None)
+        self._left_out.clear()
