@@ -97,7 +97,8 @@ class _Run:
         self.errors: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, context: self.errors.append(context))
         self.hidden = _Hidden()
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope | None = None
+        self.scope_cancelled = False
         self.problems: list[str] = []
         self.finished = False
         self.counts: list[tuple[int, int]] = []
@@ -148,7 +149,9 @@ class _Run:
             await self.scenario(self.world)
             self.finished = True
             return
-        with self.scope:
+        with anyio.CancelScope() as self.scope:
+            if self.scope_cancelled:
+                self.scope.cancel()
             await self.scenario(self.world)
             self.finished = True
 
@@ -185,7 +188,9 @@ class _Run:
             injection.cancel(self.main)
             injection.cancel(self.main)
         elif injection.mode == "scope":
-            self.scope.cancel()
+            self.scope_cancelled = True
+            if self.scope is not None:
+                self.scope.cancel()
         elif injection.mode == "all":
             for task in self._visible():
                 injection.cancel(task)

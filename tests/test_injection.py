@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sessionstate import CloseReason, Session, SessionError, Supervisor
-from tests.injection import MODES, Grouped, Mode, World, explore
+from tests.injection import MODES, Mode, explore
+from tests.world import Grouped, World, live
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,15 +30,6 @@ def scenario(function: Callable[[World], Awaitable[None]]) -> Callable[[World], 
     """
     SCENARIOS.append(function)
     return function
-
-
-async def live(seconds: float = 1.0) -> None:
-    """
-    Be a body: a few steps, some time, a few steps.
-    """
-    await asyncio.sleep(0)
-    await asyncio.sleep(seconds)
-    await asyncio.sleep(0)
 
 
 def keep(world: World, session: Session, name: str) -> None:

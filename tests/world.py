@@ -76,6 +76,15 @@ class World:
             self.release(name)
 
 
+async def live(seconds: float = 1.0) -> None:
+    """
+    Be a body: a few steps, some time, a few steps.
+    """
+    await asyncio.sleep(0)
+    await asyncio.sleep(seconds)
+    await asyncio.sleep(0)
+
+
 class Grouped:
     """
     An async context manager with a task group inside, and a child in that.
