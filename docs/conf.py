@@ -7,7 +7,7 @@ import sessionstate
 project = "sessionstate"
 author = "The sessionstate authors"
 copyright = "2026, The sessionstate authors"
-version = release = "0.1.0"
+version = release = sessionstate.__version__
 
 extensions = [
     "myst_parser",
@@ -28,15 +28,11 @@ nitpick_ignore_regex = [
     ("py:obj", r".*"),
     # Nothing is fetched while building, so names of other projects cannot be resolved.
     ("py:.*", r"(?!sessionstate\b).*"),
+    # Type variables, and the types of what is private.
+    ("py:class", r"sessionstate\._.*"),
 ]
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
-
-# The modules are private: let every public name be found, and be shown, under the face.
-for name in sessionstate.__all__:
-    public = getattr(sessionstate, name)
-    if getattr(public, "__module__", "").startswith("sessionstate."):
-        public.__module__ = "sessionstate"
