@@ -444,9 +444,13 @@ class TestDemo:
         """
         A server that saw fewer conversations than were planned gives an error, not a clean report.
         """
-        census = {"conversations": 59}
-        with pytest.raises(ChildError, match="only 59 of 60 conversations reached the server"):
-            stage.outcome(PLAIN, None, census, 60, 1.0)  # type: ignore[arg-type]
+        conversations = traffic.plan(60, 3)
+        for census, message in (
+            ({"conversations": 59, "requests": 300}, "saw only 59 of 60 conversations"),
+            ({"conversations": 60, "requests": 0}, "saw only 0 of 1.. requests"),
+        ):
+            with pytest.raises(ChildError, match=message):
+                stage.outcome(PLAIN, None, census, conversations, 1.0)  # type: ignore[arg-type]
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
     def test_nothing_runs_on_after_an_interruption(self, tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ class Bars:
 
     def __init__(self, total: int, names: list[str]) -> None:
         self._progress = Progress(
-            SpinnerColumn(finished_text=" "),
+            # "line" is ASCII: other spinners cannot be printed where the encoding is not UTF-8.
+            SpinnerColumn("line", finished_text=" "),
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),

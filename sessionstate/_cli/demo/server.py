@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
+from traceback import format_exc
 from typing import Protocol, cast
 
 import psutil
@@ -89,8 +90,9 @@ class Front:
     Accepts connections, hands them to the chat server, and measures what is there.
     """
 
-    def __init__(self, chat: ChatServer) -> None:
+    def __init__(self, chat: ChatServer, line: Line) -> None:
         self._chat = chat
+        self._line = line
         self._outcomes: Counter[str] = Counter()
         self._process = psutil.Process()
         self._began = 0.0
@@ -113,6 +115,9 @@ class Front:
             outcome = "ended by its session"
         except ConnectionClosed:
             outcome = "connection lost"
+        except Exception:
+            outcome = "unexpected"
+            self._line.send(unexpected=format_exc())
         else:
             outcome = "finished"
         self._outcomes[outcome] += 1
@@ -155,19 +160,20 @@ class Front:
             "ended_by_deadline": self._chat.ended_by_deadline(),
         }
 
-    async def keep_sampling(self, line: Line) -> None:
+    async def keep_sampling(self) -> None:
         """
         Report a sample again and again, until cancelled.
         """
         while True:
             await asyncio.sleep(SAMPLE_EVERY)
-            line.send(sample=self.sample())
+            self._line.send(sample=self.sample())
 
-    async def obey(self, line: Line) -> None:
+    async def obey(self) -> None:
         """
         Do what the demo says, until it says stop or is gone.
         """
-        sampling = asyncio.create_task(self.keep_sampling(line))
+        line = self._line
+        sampling = asyncio.create_task(self.keep_sampling())
         await asyncio.sleep(0)
         while (command := await line.receive()) is not None and command["do"] != "stop":
             if command["do"] == "delete":
@@ -191,7 +197,7 @@ async def main(name: str, leak: str | None) -> None:
     if leak is not None:
         import_module("sessionstate._cli.demo.plants").install(leak)
     chat = cast("ChatServer", import_module(f"sessionstate._cli.demo.{name}"))
-    front = Front(chat)
+    front = Front(chat, line)
     async with (
         chat.lifespan(),
         serve(
@@ -208,7 +214,7 @@ async def main(name: str, leak: str | None) -> None:
     ):
         port = next(iter(listening.sockets)).getsockname()[1]
         line.send(port=port)
-        await front.obey(line)
+        await front.obey()
 
 
 if __name__ == "__main__":

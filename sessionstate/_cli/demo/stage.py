@@ -25,6 +25,9 @@ WORKERS = 2
 BATCH_SPREAD = 1.0
 """Seconds within which the conversations of one doomed process begin."""
 
+LEAST_SHARE = 0.95
+"""Of the planned requests; a machine that stumbles may have conversations cut short."""
+
 PATIENCE = 120.0
 """Seconds of silence from every client after which a run is given up."""
 
@@ -49,6 +52,8 @@ class Run:
         Take what the server says, until it ends.
         """
         while (message := await self._server.receive()) is not None:
+            if "unexpected" in message:
+                raise ChildError(f"a handler failed that should not:\n{message['unexpected']}")
             for key in ("begun", "sample", "census"):
                 if key in message:
                     self.samples.append(Sample.take(message[key]))
@@ -160,18 +165,27 @@ async def stage(
         for clients in crowd:
             await clients.stop()
         await server.join()
-    return outcome(name, run, census, len(conversations), traffic_seconds)
+    return outcome(name, run, census, conversations, traffic_seconds)
 
 
-def outcome(name: str, run: Run, census: Message, planned: int, traffic_seconds: float) -> Outcome:
+def outcome(
+    name: str,
+    run: Run,
+    census: Message,
+    conversations: list[Conversation],
+    traffic_seconds: float,
+) -> Outcome:
     """
     Put a run's figures together, and refuse those of a traffic that did not take place.
     """
-    if census["conversations"] < planned:
-        raise ChildError(
-            f"only {census['conversations']:,} of {planned:,} conversations reached the server"
-            f" with {name}: its figures would say nothing"
-        )
+    for what, planned in (
+        ("conversations", len(conversations)),
+        ("requests", round(sum(one.turns for one in conversations) * LEAST_SHARE)),
+    ):
+        if census[what] < planned:
+            raise ChildError(
+                f"{name} saw only {census[what]:,} of {planned:,} {what}: nothing follows from that"
+            )
     return Outcome(
         name=name,
         conversations=census["conversations"],
