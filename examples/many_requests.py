@@ -6,6 +6,7 @@ leaves it to its idle timeout. DELETE ends it early, when the client remembers t
 
     pip install sessionstate starlette uvicorn httpx
     python examples/many_requests.py
+    uvicorn --app-dir examples --factory many_requests:build    # to serve it in earnest
 """
 
 import asyncio
