@@ -7,14 +7,16 @@ Deciding and creating happen in one go, without an await between, so concurrent 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from functools import lru_cache
 from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
-from ._context import current, current_task, would_deadlock
-from ._errors import SessionClosed, SessionNotFound, SupervisorFull
-from ._holders import Block, Settings, Visitor
-from ._reasons import CloseReason, SessionState
+from ._context import current, holds, running_task, would_deadlock
+from ._errors import SessionNotFound, SupervisorFull
+from ._holders import Block, Settings
+from ._reasons import CloseReason
 from ._session import Policy, Session
 from ._teardown import end
 from ._waiting import wait_plainly
@@ -42,7 +44,7 @@ class Admission:
         self._patience = patience
         self._max_closing = max_closing
         self._breathers: dict[asyncio.Future[None], None] = {}
-        self._opening: dict[Session, asyncio.Future[None]] = {}
+        self.opening: dict[Session, asyncio.Future[None]] = {}
 
     def changed(self) -> None:
         """Take note that a session ended, that one is closed, or that a hook was added."""
@@ -60,7 +62,7 @@ class Admission:
                     breather.set_result(None)
             self._breathers.clear()
         self.slow = bool(
-            not supervisor._running or supervisor._observers.on_open or crowded or self.waiting or self._opening
+            not supervisor._running or supervisor._observers.on_open or crowded or self.waiting or self.opening
         )
 
     async def breathe(self) -> None:
@@ -74,34 +76,30 @@ class Admission:
             finally:
                 self._breathers.pop(breather, None)
 
-    async def enter(self, block: Block) -> Session:
-        """Let *block* in, by whatever it takes."""
-        session, now, created = await self._find_or_create(block)
-        block._hold(session, now)
-        if created:
-            await self._run_hooks(block, session)
-        return session
+    def session_ended(self) -> None:
+        """Take note that a session ended, if anybody waits for that or too many are closing."""
+        if self.slow or len(self._supervisor._closing) >= self._max_closing:
+            self.changed()
 
     async def open(self, block: Block) -> Session:
         """Open a session, or find it; *block* holds it only while its hooks run."""
-        session, now, created = await self._find_or_create(block)
-        if not created:
-            session.touch()
-        elif self._supervisor._observers.on_open:
-            block._hold(session, now)
-            session._entered = False
-            await self._run_hooks(block, session)
-            block._let_go(session)
+        if self._supervisor._observers.on_open and self._supervisor._live.get(block._id) is None:
+            session = await block.__aenter__()
+            _, last = block.let_go()
             if session._end is not None:
                 raise session._closed_error()
-            if not session._holders:
-                session.last_used = session._clock()
+            session._entered = False
+            if last:
                 session._go_idle()
-        else:
-            session._go_idle()
+            return session
+        session = await self.find(block)
+        if session._chunk is None and not session._holders:
+            session._go_idle()  # it is new
+        session.touch()
         return session
 
-    async def _find_or_create(self, block: Block) -> tuple[Session, float, bool]:
+    async def find(self, block: Block) -> Session:
+        """Find the session of *block*, or make it, by whatever that takes."""
         supervisor, id, settings = self._supervisor, block._id, block._settings
         promised = False
         try:
@@ -110,24 +108,24 @@ class Admission:
                 session = supervisor._live.get(id)
                 now = supervisor._clock()
                 if session is not None:
-                    opening = self._opening.get(session)
+                    opening = self.opening.get(session)
                     if opening is not None:
                         await self._wait_for_opening(session, opening)
                     elif session._due() <= now:
                         end(session, *session._due_reason())
                     else:
                         apply(session, settings)
-                        return session, now, False
-                elif not block._creates:
+                        return session
+                elif not block.creates:
                     raise SessionNotFound(id)
                 elif id in supervisor._closing:
                     await self.wait_settled(supervisor._closing[id])
                 elif promised or self._make_room():
                     session = supervisor._create(id, now, settings, block._code, block._lasti)
                     if supervisor._observers.on_open:
-                        self._opening[session] = supervisor._loop.create_future()
-                        self.changed()
-                    return session, now, True
+                        self.opening[session] = supervisor._loop.create_future()
+                        self.slow = True
+                    return session
                 else:
                     await self._wait_for_room()
                     promised = True
@@ -147,43 +145,39 @@ class Admission:
 
     # The hooks
 
-    async def _run_hooks(self, block: Block, session: Session) -> None:
+    async def run_hooks(self, block: Block, session: Session) -> None:
         """Run the on_open hooks before the body; their error ends the session and is raised."""
-        opening = self._opening.get(session)
+        opening = self.opening.get(session)
         if opening is None:
             return
         error: BaseException | None = None
         try:
             for hook in list(self._supervisor._observers.on_open):
                 result = hook(session)
-                if hasattr(result, "__await__"):
-                    await result  # type: ignore[misc]
+                if isinstance(result, Awaitable):
+                    await result
                 if session._end is not None:
-                    raise session._closed_error()
+                    raise session._closed_error()  # noqa: TRY301
         except BaseException as raised:
             error = raised
-        finally:
-            del self._opening[session]
-            opening.set_result(None)
-            self.changed()
-        if error is not None:
-            await self._leave_failed(block, session, error)
-
-    @staticmethod
-    async def _leave_failed(block: Block, session: Session, error: BaseException) -> None:
-        block._let_go(session)
+        del self.opening[session]
+        opening.set_result(None)
+        self.changed()
+        if error is None:
+            return
+        block.let_go()
         ending = None
         if session._end is None:
             cancelled = isinstance(error, asyncio.CancelledError)
             reason = CloseReason.CANCELLED if cancelled else CloseReason.FAILED
             ending = end(session, reason, error, claim=True)
-        swallowed = await block._leave(session, ending, error)
-        raise session._closed_error() if swallowed else error
+        if await block._leave(session, ending, error):  # a hook asked for the end itself
+            raise session._closed_error()
+        raise error
 
     @staticmethod
     async def _wait_for_opening(session: Session, opening: asyncio.Future[None]) -> None:
-        task = current_task()
-        if current.get(None) is session or any(block.task is task for block in session._holders or ()):
+        if current.get(None) is session or holds(running_task(), session):
             raise RuntimeError(
                 f"session {session.id!r} is being opened by this task: an on_open hook gets the session as its "
                 f"argument, and cannot enter a block of it"
@@ -206,7 +200,7 @@ class Admission:
         try:
             for hook in list(supervisor._observers.on_open):
                 result = hook(session)
-                if hasattr(result, "__await__"):
+                if isinstance(result, Awaitable):
                     session.start_soon(_await, result)
         except BaseException as error:
             end(session, CloseReason.FAILED, error)
@@ -293,23 +287,27 @@ def apply(session: Session, settings: Settings) -> None:
             f"session {session.id!r} was opened with max_age={_shown(session._max_age)}, which cannot become "
             f"{_shown(age)}: leave max_age out, or repeat what it was opened with"
         )
-    policy = merged(session._policy, settings)
-    if policy != session._policy:
-        session._policy = policy
-        if session._state is SessionState.IDLE:
-            session._go_idle()
-        else:
-            session._go_open()
+    if settings.idle is settings.linger is settings.stall is None:
+        return
+    session._policy = merged(session._policy, settings)
+    if session._holders:
+        session._go_open()
+    else:
+        session._go_idle()
 
 
 def merged(policy: Policy, settings: Settings) -> Policy:
     """Return *policy* with what *settings* names."""
     idle, linger, stall, _ = settings
-    return Policy(
+    return _policy(
         policy.idle if idle is None else idle,
         policy.linger if linger is None else linger,
         policy.stall if stall is None else stall,
     )
+
+
+_policy = lru_cache(maxsize=256)(Policy)
+"""Makes one policy for equal limits: the sessions of one call share it."""
 
 
 def _shown(limit: float) -> str:
@@ -325,5 +323,5 @@ def _give_up(waiter: asyncio.Future[None]) -> None:
         waiter.set_exception(TimeoutError())
 
 
-async def _await(awaitable: object) -> None:
-    await awaitable  # type: ignore[misc]
+async def _await(awaitable: Awaitable[object]) -> None:
+    await awaitable

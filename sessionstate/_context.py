@@ -26,21 +26,18 @@ _serving_waits: dict[Session, dict[Task, None]] = {}
 
 
 if sys.version_info >= (3, 12):
-    current_task: Callable[[], Task | None] = asyncio.current_task
+    current_task: Callable[[asyncio.AbstractEventLoop], Task | None] = asyncio.current_task
 else:
     # 3.11 looks the running loop up in Python, at ten times the cost of the rest.
     from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
 
-    def current_task(loop: Any = None) -> Task | None:
-        """Return the task that runs in this thread's loop, None in a plain callback."""
-        task: Task | None = _current_tasks.get(asyncio.get_running_loop())
-        return task
+    current_task = _current_tasks.get
 
 
 def running_task() -> Task | None:
     """Return the current task; None in a callback or where no loop runs."""
     try:
-        return current_task()
+        return current_task(asyncio.get_running_loop())
     except RuntimeError:
         return None
 

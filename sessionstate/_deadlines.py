@@ -26,7 +26,7 @@ which blocks the loop for tens of milliseconds at a million.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil, frexp, inf, ldexp
+from math import frexp, inf, ldexp
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from sortedcontainers import SortedDict
@@ -39,6 +39,11 @@ class Queued(Protocol):
     """Whatever can wait for a deadline: it remembers the chunk that holds it."""
 
     _chunk: dict[Queued, None] | None
+
+
+def grain_of(timeout: float) -> float:
+    """Return the granularity of a deadline: the power of two below a 256th of its timeout."""
+    return inf if timeout == inf else max(FINEST, ldexp(1.0, frexp(timeout)[1] - 9))
 
 
 Q = TypeVar("Q", bound=Queued)
@@ -69,15 +74,13 @@ class DeadlineQueue(Generic[Q]):
             for chunk in chunks:
                 yield from chunk  # type: ignore[misc]
 
-    def add(self, item: Q, due: float, timeout: float) -> float:
-        """Queue *item*, which is not queued, for *due*; return its tick. An infinite *due* never comes."""
-        if due == inf:
-            tick = inf
-        else:
-            grain = ldexp(1.0, frexp(timeout)[1] - 9)
-            if grain < FINEST:
-                grain = FINEST
-            tick = ceil(due / grain) * grain
+    def add(self, item: Q, due: float, grain: float) -> float:
+        """
+        Queue *item*, which is not queued, for *due*; return its tick.
+
+        *grain* is `grain_of` the timeout that runs. An infinite *due* never comes.
+        """
+        tick = inf if due == inf else -(-due // grain) * grain
         ticks = self._ticks
         chunks = ticks.get(tick)
         if chunks is None:

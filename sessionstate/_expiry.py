@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._clock import clock_of
 from ._context import Task
-from ._deadlines import DeadlineQueue
+from ._deadlines import DeadlineQueue, grain_of
 from ._events import logger
 from ._teardown import end
 
@@ -131,13 +131,13 @@ class Expiry:
         """End *session* if it is due; if it was touched since, queue it for its new deadline."""
         try:
             if session._due() > now:
-                session._enqueue(queue)
+                session._enqueue(queue, grain_of(session._limit))
             else:
                 end(session, *session._due_reason())
         except Exception as error:
             self._supervisor._expiry_failed(session, error)
             if session._end is None and session._chunk is None:
-                queue.add(session, now + RETRY, RETRY)
+                queue.add(session, now + RETRY, grain_of(RETRY))
 
     def due_first(self) -> bool:
         """End one session that is due but not yet swept, to make room; tell whether there was one."""

@@ -27,7 +27,7 @@ def session(
     block = current_supervisor().session(
         id, linger=linger, max_age=max_age, stall_timeout=stall_timeout
     )
-    return block._opened_at(sys._getframe(1))
+    return block.opened_at(sys._getframe(1))
 
 
 def attach(
@@ -49,4 +49,4 @@ def attach(
     block = current_supervisor().attach(
         id, create=create, idle_timeout=idle_timeout, max_age=max_age, stall_timeout=stall_timeout
     )
-    return block._opened_at(sys._getframe(1))
+    return block.opened_at(sys._getframe(1))

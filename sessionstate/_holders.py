@@ -1,8 +1,9 @@
 """
 The blocks inside which a session is held: ``async with session(id)`` and ``async with attach(id)``.
 
-Two classes share one way in. Their ways out differ: the last owner's is the end of the session, a visitor's
-is not. The ordinary ways in and out are written in one piece, for speed; all else is in `_leave`.
+Both kinds share one way in; the last owner's way out is the end of the session, a visitor's is not.
+The ordinary ways are written in one piece, because they are all that most sessions ever cost; what
+is not ordinary is in `Admission.find` and in `Block._leave`.
 """
 
 from __future__ import annotations
@@ -12,23 +13,29 @@ from asyncio import get_running_loop
 from contextvars import Token
 from math import inf
 from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import anyio
 import anyio.lowlevel
 
-from ._context import current, current_task, would_deadlock
-from ._reasons import CloseReason, SessionState
-from ._session import Session, place
+from ._context import Task, current, current_task, would_deadlock
+from ._reasons import CloseReason
+from ._session import Session
+from ._sites import place
 from ._teardown import Ending, end, vanish
 from ._waiting import raise_errors, wait_through
 
 if TYPE_CHECKING:
     from ._supervisor import Supervisor
 
+COMPLETED, CANCELLED, FAILED = CloseReason.COMPLETED, CloseReason.CANCELLED, CloseReason.FAILED
+USED: Final[Any] = object()  # stands for the session before it is found and after it was left
+
 
 class Settings(NamedTuple):
-    """What a call named of a session's limits; None for what it did not."""
+    """
+    What a call named of a session's limits, in seconds; None for what it did not.
+    """
 
     idle: float | None = None
     linger: float | None = None
@@ -36,62 +43,63 @@ class Settings(NamedTuple):
     max_age: float | None = None
 
 
-NOTHING_NAMED = Settings()
+NOTHING_NAMED: Final = Settings()
 
 
 class Block:
-    """A block that holds a session while somebody is inside; good for one ``async with``."""
+    """
+    A block that holds a session while somebody is inside; good for one ``async with``.
+    """
 
     __slots__ = (
         "_cancelling",
         "_code",
-        "_creates",
         "_id",
         "_lasti",
         "_session",
         "_settings",
         "_supervisor",
         "_token",
-        "_used",
         "asked",
         "sent",
         "task",
     )
 
     owner = False
+    creates = True
+
+    task: Task | None
+    """The task that entered."""
+    sent: int
+    """How often it was cancelled because the session ended."""
+    asked: bool
+    """Whether it asked for the end itself."""
+    _token: Token[Session] | None
 
     def __init__(
-        self,
-        supervisor: Supervisor,
-        id: str,
-        settings: Settings,
-        code: CodeType,
-        lasti: int,
-        creates: bool = True,
+        self, supervisor: Supervisor, id: str, settings: Settings, code: CodeType, lasti: int
     ) -> None:
         self._supervisor = supervisor
         self._id = id
         self._settings = settings
         self._code = code
         self._lasti = lasti
-        self._creates = creates
-        self._used = False
         self._session: Session | None = None
 
-    def _opened_at(self, frame: FrameType) -> Self:
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._id!r}, {place(self._code, self._lasti)}>"
+
+    def opened_at(self, frame: FrameType) -> Self:
         """Take *frame* for the place that wrote this block."""
         self._code, self._lasti = frame.f_code, frame.f_lasti
         return self
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._id!r}, {self.where}>"
-
     @property
     def where(self) -> str:
         """Who is inside, for people."""
-        task = self.task
-        name = "no task" if task is None else task.get_name()
-        return f"{type(self).__name__.lower()} in {name} at {place(self._code, self._lasti)}"
+        kind = "owner" if self.owner else "visitor"
+        name = "no task" if self.task is None else self.task.get_name()
+        return f"{kind} in {name} at {place(self._code, self._lasti)}"
 
     @property
     def runs(self) -> bool:
@@ -106,81 +114,80 @@ class Block:
 
     async def __aenter__(self) -> Session:
         supervisor = self._supervisor
-        if self._used:
-            raise RuntimeError(
-                f"this block of session {self._id!r} was entered before: call session() or attach() once for "
-                f"each 'async with'"
-            )
-        self._used = True
-        if get_running_loop() is not supervisor._loop:
-            supervisor._check_loop()
+        loop = get_running_loop()
+        if self._session is not None or loop is not supervisor._loop:
+            self._check_enter()
+        self._session = USED
         now = supervisor._clock()
-        session = supervisor._live.get(self._id)
+        live = supervisor._live
+        session = live.get(self._id)
         admission = supervisor._admission
         if session is None:
             if (
                 admission.slow
-                or len(supervisor._live) >= admission.room
+                or len(live) >= admission.room
                 or self._id in supervisor._closing
-                or not self._creates
+                or not self.creates
             ):
-                return await admission.enter(self)
-            session = supervisor._create(self._id, now, self._settings, self._code, self._lasti)
-        elif admission.slow or session._due() <= now or self._settings is not NOTHING_NAMED:
-            return await admission.enter(self)
-        self._hold(session, now)
-        return session
-
-    def _hold(self, session: Session, now: float) -> None:
-        """Hold *session* from here on."""
+                session = await admission.find(self)
+            else:
+                session = supervisor._create(
+                    self._id, now, self._settings, self._code, self._lasti
+                )
+        elif admission.slow or self._settings is not NOTHING_NAMED or session._due() <= now:
+            session = await admission.find(self)
+        # From here on without an await: found or made, it is held at once.
         self._session = session
-        self.task = task = current_task()
-        self._cancelling = task.cancelling() if task is not None else 0
+        self.task = task = current_task(loop)
+        self._cancelling = 0 if task is None else task.cancelling()
         self.sent = 0
         self.asked = False
-        self._token: Token[Session] | None = current.set(session)
-        if self.owner:
-            session._owners += 1
-            session._left = None
+        self._token = current.set(session)
         session.last_used = now
         session._entered = True
-        holders = session._holders
-        if holders is None:
+        if self.owner:
+            session._left = None
+        if session._holders is None:
             session._holders = {self: None}
-            session._go_open()
+            chunk = session._chunk
+            if chunk is not None:
+                del chunk[session]
+                session._chunk = None
+            session._limit = limit = session._policy.stall
+            if limit < inf or session._max_age < inf:
+                session._go_open()
         else:
-            holders[self] = None
-
-    def _holding(self) -> Session:
-        session = self._session
-        if session is None:
-            raise RuntimeError(f"this block of session {self._id!r} was not entered, or was left before")
+            session._holders[self] = None
+        if admission.opening:
+            await admission.run_hooks(self, session)
         return session
 
-    def _let_go(self, session: Session) -> bool:
-        """Hold *session* no longer; tell whether nobody does."""
-        token, self._token = self._token, None
-        if token is not None:
-            try:
-                current.reset(token)
-            except ValueError:  # left by another task than entered it
-                pass
-        self._session = None
-        holders = session._holders
-        if holders is None or self not in holders:
-            return False
-        del holders[self]
-        if self.owner:
-            session._owners -= 1
-        if holders:
-            return False
-        session._holders = None
-        return True
+    def _check_enter(self) -> None:
+        if self._session is not None:
+            raise RuntimeError(
+                f"this block of session {self._id!r} was entered before: call session() or "
+                f"attach() once for each 'async with'"
+            )
+        self._supervisor._check_loop()
 
-    async def __aexit__(
-        self, cls: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        raise NotImplementedError
+    def let_go(self) -> tuple[Session, bool]:
+        """Hold the session no longer; return it, and whether nobody does."""
+        session = self._session
+        if session is None or session is USED:
+            raise RuntimeError(f"this block of session {self._id!r} is not entered, or was left")
+        self._session = USED
+        try:
+            current.reset(self._token)  # type: ignore[arg-type]
+        except ValueError:  # left by another task than entered it
+            pass
+        self._token = None
+        holders = session._holders
+        if holders is not None:  # None when the clean-up went on without this one
+            holders.pop(self, None)
+            if not holders:
+                session._holders = None
+                return session, True
+        return session, False
 
     async def _leave(
         self, session: Session, ending: Ending | None, error: BaseException | None
@@ -190,7 +197,6 @@ class Block:
 
         *ending* is what this block decided, and claimed; None if the end was decided elsewhere.
         """
-        task = self.task
         around = ending or session._ending
         if around is not None and around.session is not None:
             around.block_left(self)
@@ -200,7 +206,7 @@ class Block:
         interruption: asyncio.CancelledError | None = None
         if (
             self.owner
-            and session._state is not SessionState.CLOSED
+            and not session._closed()
             and not isinstance(error, GeneratorExit)
             and not would_deadlock(session)
         ):
@@ -208,9 +214,9 @@ class Block:
         if ending is not None and ending.session is not None:
             ending.disclaim(session)
             ending = None
-        if task is not None:
+        if self.task is not None:
             for _ in range(self.sent):
-                task.uncancel()
+                self.task.uncancel()
         if ending is not None and ending.fatal is not None:
             raise ending.fatal
         if interruption is not None:
@@ -219,11 +225,11 @@ class Block:
             if error is not None and interruption is not error:
                 interruption.__context__ = error
             raise interruption
-        if self._interrupted(error):
+        if self._was_interrupted_by(error):
             if anyio.current_effective_deadline() == -inf:
-                await anyio.lowlevel.checkpoint()  # the scope around is cancelled too: let it say so
+                await anyio.lowlevel.checkpoint()  # a scope around is cancelled too: let it say so
             if not self.asked:
-                closed = around.closed_error(session) if around is not None else session._closed_error()
+                closed = session._closed_error() if around is None else around.closed_error(session)
                 raise closed from closed.__cause__
             if ending is not None:
                 raise_errors(session, ending)
@@ -236,69 +242,86 @@ class Block:
                     error.add_note(f"error in the clean-up of session {session.id!r}: {each!r}")
         return None
 
-    def _interrupted(self, error: BaseException | None) -> bool:
-        """Tell whether *error* is what this block was sent, and nothing around it wants the task cancelled."""
+    def _was_interrupted_by(self, error: BaseException | None) -> bool:
+        """Tell whether *error* is what this block was sent, and nobody else wants an end too."""
         task = self.task
         return (
-            self.sent > 0
-            and isinstance(error, asyncio.CancelledError)
+            isinstance(error, asyncio.CancelledError)
+            and self.sent > 0
             and task is not None
-            and task is current_task()
+            and task is current_task(get_running_loop())
             and task.cancelling() <= self._cancelling
         )
 
 
 class Owner(Block):
-    """A block that is the session: when the last owner leaves, the session ends, or lingers."""
+    """
+    A block that is the session: when the last owner leaves, the session ends, or lingers.
+    """
 
     __slots__ = ()
 
     owner = True
 
     async def __aexit__(
-        self, cls: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        cls: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> bool | None:
-        session = self._holding()
-        last = self._let_go(session)
+        session, last = self.let_go()
         if session._end is not None:
             return await self._leave(session, None, error)
-        if session._owners:
+        if not last and any(block.owner for block in session._holders or ()):
             return None
         if error is None:
-            reason = CloseReason.COMPLETED
+            reason = COMPLETED
         elif isinstance(error, asyncio.CancelledError | GeneratorExit):
-            reason = CloseReason.CANCELLED
+            reason = CANCELLED
         else:
-            reason = CloseReason.FAILED
+            reason = FAILED
         if session._policy.linger:
             session._left = (reason, error)
             if last:
                 session.last_used = session._clock()
                 session._go_idle()
             return None
-        if last and not (session._steps or session._tasks or self._supervisor._observers.active):
+        if last and session._steps is session._tasks is None and not self._supervisor._observers.active:
             vanish(session, reason)
             return None
         ending = end(session, reason, error, claim=True)
-        assert ending is not None
-        if ending.session is None and not ending.errors and ending.fatal is None:
+        if ending is None or ending.clean():
             return None
         return await self._leave(session, ending, error)
 
 
 class Visitor(Block):
-    """A block that uses a session spanning many requests: when it is left, the session stays."""
+    """
+    A block that uses a session spanning many requests: when it is left, the session stays.
+    """
 
     __slots__ = ()
 
     async def __aexit__(
-        self, cls: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        cls: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> bool | None:
-        session = self._holding()
-        last = self._let_go(session)
+        session, last = self.let_go()
         if session._end is not None:
             return await self._leave(session, None, error)
         if last:
             session.last_used = session._clock()
             session._go_idle()
         return None
+
+
+class StrictVisitor(Visitor):
+    """
+    A visitor that does not open a session where there is none.
+    """
+
+    __slots__ = ()
+
+    creates = False

@@ -14,7 +14,6 @@ from ._context import current, refuse_copy
 from ._default import current_supervisor
 from ._errors import SessionNotFound
 from ._holders import NOTHING_NAMED, Visitor
-from ._reasons import SessionState
 from ._session import Session
 from ._supervisor import Live, Supervisor, check_id
 
@@ -51,7 +50,7 @@ def current_session() -> Session:
             "there is no current session here: call this inside 'async with session(...)' or 'attach(...)', or in "
             "a task started with session.start_soon()"
         )
-    if session._state is SessionState.CLOSED:
+    if session._closed():
         raise session._closed_error()
     return session
 
@@ -127,7 +126,7 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
     def _find(self, id: str | Session) -> Session | None:
         """Return the session with this id, or the handle itself; None if there is none."""
         if isinstance(id, Session):
-            if id._state is SessionState.CLOSED:
+            if id._closed():
                 raise id._closed_error()
             live = self._sessions()
             if id._supervisor._live is not live:
@@ -166,7 +165,7 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
 
     def peek(self, id: str | Session, default: D | None = None) -> V | D | None:
         """Return the value, or *default*, without touching the session."""
-        session = None if isinstance(id, Session) and id._state is SessionState.CLOSED else self._find(id)
+        session = None if isinstance(id, Session) and id._closed() else self._find(id)
         return default if session is None else session._slots.get(self._key, default)
 
     def __contains__(self, id: object) -> bool:
@@ -281,7 +280,7 @@ class SessionVar(Generic[V]):
                 f"SessionVar {self.name!r} was not set in session {session.id!r}: set it, or give it a default or a "
                 f"factory"
             )
-        if session._state is SessionState.CLOSED:
+        if session._closed():
             raise session._closed_error()
         return self._default  # type: ignore[return-value]
 

@@ -8,7 +8,6 @@ import warnings
 import weakref
 from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from contextvars import Context
-from functools import lru_cache
 from math import inf
 from secrets import token_hex
 from threading import get_ident
@@ -25,11 +24,12 @@ from ._default import enlist
 from ._errors import SessionNotFound, SupervisorClosed
 from ._events import CloseHook, ErrorHook, EventStream, Observers, OpenHook, logger
 from ._expiry import Expiry
-from ._holders import NOTHING_NAMED, Block, Owner, Settings, Visitor
+from ._holders import NOTHING_NAMED, Block, Owner, Settings, StrictVisitor, Visitor
 from ._reasons import CloseReason, SessionState
 from ._report import describe_supervisor, dump
-from ._session import Policy, Session, check_reason, place
+from ._session import Policy, Session, check_reason
 from ._shutdown import Shutdown
+from ._sites import place
 from ._statistics import Counts, Statistics
 from ._teardown import Ending, end
 from ._waiting import clean_up_errors, settle
@@ -264,7 +264,10 @@ class Supervisor(Mapping[str, Session]):
                 _named("max_age", max_age),
             )
         frame = sys._getframe(1)
-        return Visitor(self, check_id(id), settings, frame.f_code, frame.f_lasti, create)
+        kind = Visitor if create else StrictVisitor
+        if type(id) is not str or not id:
+            id = check_id(id)
+        return kind(self, id, settings, frame.f_code, frame.f_lasti)
 
     async def open(
         self,
@@ -483,14 +486,12 @@ class Supervisor(Mapping[str, Session]):
     # For the other modules
 
     def _create(self, id: str, now: float, settings: Settings, code: CodeType, lasti: int) -> Session:
-        counts = self._counts
-        counts.opened += 1
-        if settings is NOTHING_NAMED:
-            session = Session(self, id, now, self._policy, self._max_age, code, lasti)
-        else:
-            max_age = self._max_age if settings.max_age is None else settings.max_age
-            session = Session(self, id, now, _shared(merged(self._policy, settings)), max_age, code, lasti)
-        session.incarnation = counts.opened
+        policy, max_age = self._policy, self._max_age
+        if settings is not NOTHING_NAMED:
+            policy = merged(policy, settings)
+            max_age = max_age if settings.max_age is None else settings.max_age
+        self._counts.opened = number = self._counts.opened + 1
+        session = Session(self, id, now, policy, max_age, code, lasti, number)
         self._live[id] = session
         if self._observers.active:
             self._observers.opened(session)
@@ -557,8 +558,7 @@ class Supervisor(Mapping[str, Session]):
             assert session.id == id
             assert session._end is None, f"{session!r} has ended and is still found"
             state = SessionState.OPEN if session._holders else SessionState.IDLE
-            assert session._state is state, f"{session!r} should be {state}"
-            assert session._owners == sum(block.owner for block in session._holders or ())
+            assert session.state is state, f"{session!r} should be {state}"
             if state is SessionState.IDLE:
                 assert queued.pop(session) is idle, f"{session!r} is idle and not queued"
             elif session._limit < inf or session._max_age < inf:
@@ -566,7 +566,7 @@ class Supervisor(Mapping[str, Session]):
         assert not queued, f"queued for nothing: {queued}"
         for id, session in self._closing.items():
             assert session.id == id
-            assert session._state is SessionState.CLOSING
+            assert session.state is SessionState.CLOSING
             assert session._ending is not None
 
     def __del__(self) -> None:
@@ -584,10 +584,6 @@ class Supervisor(Mapping[str, Session]):
                     source=session,
                     stacklevel=2,
                 )
-
-
-_shared = lru_cache(maxsize=256)(lambda policy: policy)
-"""Returns one object for equal policies: sessions of one call share it."""
 
 
 async def _await(awaitable: Any) -> None:

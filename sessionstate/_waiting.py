@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from ._context import Waiting, would_deadlock
-from ._reasons import SessionState
 
 if TYPE_CHECKING:
     from ._session import Session
@@ -24,7 +23,7 @@ async def wait_plainly(session: Session) -> None:
 
 
 async def _closed(session: Session) -> None:
-    if session._state is SessionState.CLOSED:
+    if session._closed():
         return
     future = session._supervisor._loop.create_future()
     waiters: dict[asyncio.Future[None], None] = session._slot(WAITERS, dict)
@@ -42,7 +41,7 @@ async def settle(session: Session, ending: Ending | None) -> None:
     *ending* is what the caller decided and claimed; None if the end was decided before.
     """
     try:
-        if session._state is not SessionState.CLOSED and not would_deadlock(session):
+        if not session._closed() and not would_deadlock(session):
             await wait_plainly(session)
     except BaseException:
         if ending is not None:
@@ -85,7 +84,7 @@ async def wait_through(session: Session) -> asyncio.CancelledError | None:
         else:
             return None
         with anyio.CancelScope(shield=True):
-            while session._state is not SessionState.CLOSED:
+            while not session._closed():
                 try:
                     await _closed(session)
                 except asyncio.CancelledError:

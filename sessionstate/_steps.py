@@ -1,0 +1,246 @@
+"""
+The steps of a clean-up, taken one after the other, each within its share of the time.
+
+`Steps` is a state machine of done-callbacks. Sync steps run inline; an async one is waited for by a
+callback on its task. Callbacks and hooks that are async get a root task each, which sweeps over
+`asyncio.all_tasks` do not find: an anyio shield does not stop a native `Task.cancel`, and
+`asyncio.shield` abandons what it shields.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from ._context import Task, current, serving
+from ._errors import SessionClosed
+from ._resources import Fatal, HostedContext, OwnedTask, hide
+
+if TYPE_CHECKING:
+    from ._session import Session
+
+ASK: Final = 0.8  # of its share of time: then a step is cancelled; after all of it, abandoned
+LEAST: Final = 0.01  # of close_timeout: what a step gets when the time is used up
+
+
+class Steps:
+    """
+    What remains to be done for one session, and how far that has come.
+    """
+
+    session: Session | None
+    """The session; None when all is done, so that nothing refers back to it."""
+    thrown: BaseException | None = None
+    """What its contexts see, because it did not complete."""
+    errors: tuple[Exception, ...] = ()
+    """What went wrong."""
+    fatal: BaseException | None = None
+    """A KeyboardInterrupt or SystemExit, to be raised when all is done."""
+
+    # Attributes of the class, because most clean-ups need none of them.
+    _hooks: list[Callable[[], object]] | None = None
+    _late: list[tuple[Awaitable[object], str]] | None = None
+    _step: Task | None = None
+    _where = ""
+    _in_tasks = False
+    _asked = False
+    _hurried = False
+    _timer: asyncio.TimerHandle | None = None
+    _ends: float | None = None
+
+    def _advance(self, session: Session) -> None:
+        """Take steps until one has to be waited for, or all are done."""
+        token = current.set(session)
+        try:
+            while self._take_step(session):
+                if self._step is not None or self._in_tasks:
+                    if not self._hurried:
+                        return
+                    self._abandon_step(session)
+        finally:
+            current.reset(token)
+        self._finish(session)
+
+    def _finish(self, session: Session) -> None:
+        raise NotImplementedError
+
+    def _take_step(self, session: Session) -> bool:
+        """Take one step; tell whether there was one."""
+        if self._late:
+            self._await(session, *self._late.pop(0))
+        elif self._hooks:
+            self._call(session, self._hooks.pop(0), "on_close hook")
+        elif session._tasks:
+            self._in_tasks = True
+            self._start_timer(session)
+            for owned in list(session._tasks):
+                owned.end()
+        elif session._steps:
+            step = session._steps.popitem()[0]
+            if isinstance(step, HostedContext):
+                self._wait_for(session, step.run(self.thrown), step.where)
+                return True
+            try:
+                result = step.run(self.thrown)
+            except BaseException as error:
+                self.failed(error, step.where)
+            else:
+                if result is not None:
+                    self._await(session, result, step.where)
+        else:
+            return False
+        return True
+
+    def _call(self, session: Session, call: Callable[[], object], where: str) -> None:
+        try:
+            result = call()
+        except BaseException as error:
+            self.failed(error, where)
+        else:
+            if isinstance(result, Awaitable):
+                self._await(session, result, where)
+
+    def _await(self, session: Session, awaitable: Awaitable[object], where: str) -> None:
+        """Run an async step in a root task, begun again if it was cancelled before it began."""
+        loop = session._supervisor._loop
+        started = False
+
+        async def step() -> None:
+            nonlocal started
+            started = True
+            try:
+                await awaitable
+            except (KeyboardInterrupt, SystemExit) as error:
+                raise Fatal(error) from error
+
+        context = copy_context()
+        context.run(serving.set, (*serving.get(), session))
+
+        def begin(died: Task | None = None) -> None:
+            if died is not None and (started or died is not self._step):
+                return
+            task = asyncio.Task(step(), loop=loop, name=f"{session.id}: {where}", context=context)
+            hide(task)
+            task.add_done_callback(begin)
+            self._wait_for(session, task, where)
+
+        begin()
+
+    def _wait_for(self, session: Session, task: Task, where: str) -> None:
+        if self._step is None:
+            self._start_timer(session)
+        self._step, self._where = task, where
+        task.add_done_callback(self._step_done)
+
+    def _step_done(self, task: Task) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        session = self.session
+        if session is None or task is not self._step:  # it was abandoned, or is begun again
+            return
+        self._step = None
+        if error is not None:
+            if isinstance(error, asyncio.CancelledError) and self._asked:
+                error = TimeoutError(f"{self._where} took too long, and was cancelled")
+            self.failed(error, self._where)
+        self._step_over(session)
+
+    def task_ended(self, owned: OwnedTask, error: BaseException | None) -> None:
+        """Note that an owned task ended during the clean-up."""
+        session = self.session
+        if session is None:
+            return
+        answer = isinstance(error, SessionClosed) and error.session is session
+        if isinstance(error, Exception) and not answer:  # any other went through the loop already
+            self.failed(error, owned.where)
+        if self._in_tasks and not session._tasks:
+            self._step_over(session)
+
+    def _step_over(self, session: Session) -> None:
+        self._stop_timer()
+        self._in_tasks = self._asked = False
+        self._advance(session)
+
+    # Time
+
+    def _in(self, session: Session, delay: float, call: Callable[[], None]) -> None:
+        if delay < inf:
+            supervisor = session._supervisor
+            self._timer = supervisor._loop.call_later(delay, call, context=supervisor._context)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _start_timer(self, session: Session) -> None:
+        """Give the step that begins its share: all that is left to the last one, else half."""
+        supervisor = session._supervisor
+        now = supervisor._loop.time()
+        budget = supervisor._close_timeout
+        if self._ends is None:
+            self._ends = now + budget
+        left = min(self._ends, supervisor._shutdown_ends) - now
+        if left < inf:
+            more = self._late or self._hooks or session._steps
+            least = LEAST * budget if budget < inf else 0.0
+            share = max(left / 2 if more else left, least)
+            self._in(session, ASK * share, partial(self._ask, (1 - ASK) * share))
+
+    def _ask(self, rest: float) -> None:
+        """Cancel a step that takes long; *rest* seconds later it is abandoned."""
+        session = self.session
+        if session is None:
+            return
+        self._asked = True
+        self._in(session, rest, self._abandon)
+        if self._step is not None:
+            self._step.cancel()
+        for owned in list(session._tasks or ()) if self._in_tasks else ():
+            owned.end()
+
+    def _abandon(self) -> None:
+        session = self.session
+        if session is not None:
+            self._abandon_step(session)
+            self._step_over(session)
+
+    def _abandon_step(self, session: Session) -> None:
+        """Go on without a step that did not end when it was cancelled."""
+        supervisor = session._supervisor
+        late: list[tuple[str, Task | None]] = []
+        if self._step is not None:
+            late.append((self._where, self._step))
+            self._step = None
+        if self._in_tasks:
+            late += [(owned.where, owned.forget()) for owned in session._tasks or ()]
+            session._tasks = None
+            self._in_tasks = False
+        self._stop_timer()
+        for where, task in late:
+            supervisor._keep(task)
+            supervisor._counts.abandoned += 1
+            self.failed(TimeoutError(f"{where} did not end in time, and was abandoned"), where)
+
+    # The outcome
+
+    def failed(self, error: BaseException, where: str) -> None:
+        """Note and report an error of the clean-up, which goes on."""
+        session = self.session
+        if session is None:
+            return
+        if isinstance(error, Fatal):
+            error = error.error
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            self.fatal = self.fatal or error
+        else:
+            if not isinstance(error, Exception):
+                cause, error = error, RuntimeError(f"{where} was cut short by {error!r}")
+                error.__cause__ = cause
+            self.errors = (*self.errors, error)
+        late = session._supervisor._observers.error(session, error, where)
+        if late:
+            self._late = [*(self._late or ()), *late]
