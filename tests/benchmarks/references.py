@@ -29,7 +29,8 @@ class ByHand:
     async def __aenter__(self) -> Self:
         self.deadline = time.monotonic() + TTL
         live[self.id] = self
-        heapq.heappush(heap, (self.deadline, next(serial), self))
+        # The serial settles every tie, so sessions are never compared.
+        heapq.heappush(heap, (self.deadline, next(serial), self))  # type: ignore[misc]
         return self
 
     async def __aexit__(
