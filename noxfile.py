@@ -194,5 +194,6 @@ def wheel(session: nox.Session) -> None:
     requirements = nox.project.dependency_groups(PROJECT, "test")
     session.run(python, "-m", "pip", "install", "-q", *requirements, external=True)
     with session.chdir(tree):
-        alone = {"PYTHONPATH": None}
-        session.run(python, "-m", "pytest", *session.posargs, env=alone, external=True)
+        # The examples need other people's servers, and have a session of their own.
+        command = [python, "-m", "pytest", "--ignore=tests/test_examples.py", *session.posargs]
+        session.run(*command, env={"PYTHONPATH": None}, external=True)
