@@ -254,15 +254,14 @@ class Admission:
         except TimeoutError:
             raise self._full(f"and no room came free within open_timeout={self._patience:g}") from None
         except BaseException:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            if waiter.done() and not waiter.cancelled():
                 self.room += 1  # let in, and cancelled before it ran: the next one may
             raise
         finally:
             if timer is not None:
                 timer.cancel()
             self.waiting.pop(waiter, None)
-            if waiter.cancelled() or waiter.exception() is not None:
-                self.changed()
+            self.changed()
         supervisor = self._supervisor
         if not supervisor._running:
             self.room += 1

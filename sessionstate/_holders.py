@@ -9,9 +9,9 @@ is not ordinary is in `Admission.find` and in `Block._leave`.
 from __future__ import annotations
 
 import asyncio
-from asyncio import get_running_loop
 from contextvars import Token
 from math import inf
+from threading import get_ident
 from types import CodeType, FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
@@ -114,8 +114,8 @@ class Block:
 
     async def __aenter__(self) -> Session:
         supervisor = self._supervisor
-        loop = get_running_loop()
-        if self._session is not None or loop is not supervisor._loop:
+        self.task = task = current_task(supervisor._loop)
+        if task is None or self._session is not None or get_ident() != supervisor._thread:
             self._check_enter()
         self._session = USED
         now = supervisor._clock()
@@ -138,7 +138,6 @@ class Block:
             session = await admission.find(self)
         # From here on without an await: found or made, it is held at once.
         self._session = session
-        self.task = task = current_task(loop)
         self._cancelling = 0 if task is None else task.cancelling()
         self.sent = 0
         self.asked = False
@@ -169,6 +168,14 @@ class Block:
                 f"attach() once for each 'async with'"
             )
         self._supervisor._check_loop()
+
+    async def __aexit__(
+        self,
+        cls: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        raise NotImplementedError
 
     def let_go(self) -> tuple[Session, bool]:
         """Hold the session no longer; return it, and whether nobody does."""
@@ -249,7 +256,7 @@ class Block:
             isinstance(error, asyncio.CancelledError)
             and self.sent > 0
             and task is not None
-            and task is current_task(get_running_loop())
+            and task is current_task(self._supervisor._loop)
             and task.cancelling() <= self._cancelling
         )
 

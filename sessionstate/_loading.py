@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ._context import describe
 from ._errors import SessionClosed
-from ._resources import OwnedTask, retrieved
+from ._resources import OwnedTask, cancelled_outside, retrieved
 
 if TYPE_CHECKING:
     from ._session import Session
@@ -52,7 +52,9 @@ class Load(OwnedTask):
             if not waiter.done():
                 waiter.set_result(value)
 
-    def _settle(self, session: Session, error: BaseException | None) -> None:
+    def _settle(
+        self, session: Session, error: BaseException | None, cancelled: bool
+    ) -> None:
         """Tell the waiters; nothing is left for the session to hear."""
         loaded = session._slots.get(_LOADED, {})
         if loaded.get(self.key) is self:
@@ -65,7 +67,7 @@ class Load(OwnedTask):
             elif error is not None:
                 waiter.set_exception(error)
             else:
-                waiter.cancel()
+                waiter.set_exception(cancelled_outside(self.where))
         self.waiters.clear()
 
 
@@ -104,8 +106,8 @@ async def _join(session: Session, found: Load) -> Any:
             if not asking.needs[found]:
                 del asking.needs[found]
         if not found.waiters and found._session is not None:
-            found.abandon(session)
-'''.replace("found.abandon(session)", "_give_up(session, found)") + '''
+            _give_up(session, found)
+
 
 def _give_up(session: Session, found: Load) -> None:
     """Cancel a load that nobody waits for; who asks next begins another."""

@@ -34,7 +34,11 @@ class Callback:
     __slots__ = ("_args", "_call", "_kwargs", "_session")
 
     def __init__(
-        self, session: Session, call: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        session: Session,
+        call: Callable[..., object],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> None:
         self._session: Session | None = session
         self._call = call
@@ -66,7 +70,7 @@ class Callback:
         """Begin the clean-up; return what is to be awaited, if anything is."""
         self._session = None
         result = self._call(*self._args, **self._kwargs)
-        if isinstance(result, Coroutine):
+        if result is not None and isinstance(result, Coroutine):
             result.close()
             raise TypeError(
                 f"{self.where} returned a coroutine, which nobody awaits: use push_async_callback"
@@ -145,6 +149,11 @@ def context_of(session: Session) -> Context:
     context.run(current.set, session)
     context.run(serving.set, (*serving.get(), session))
     return context
+
+
+def cancelled_outside(where: str) -> RuntimeError:
+    """Return what those get who wait for something that somebody else cancelled: nobody cancelled them."""
+    return RuntimeError(f"{where} was cancelled, by itself or from outside")
 
 
 def retrieved(future: asyncio.Future[Any]) -> None:
@@ -232,13 +241,15 @@ class OwnedTask:
             return
         if session._tasks is not None:
             session._tasks.pop(self, None)
-        error = self._settle(session, error)
+        error = self._settle(session, error, task.cancelled())
         if session._ending is not None:
             session._ending.task_ended(self, error)
         elif error is not None:
             session._fail(error)
 
-    def _settle(self, session: Session, error: BaseException | None) -> BaseException | None:
+    def _settle(
+        self, session: Session, error: BaseException | None, cancelled: bool
+    ) -> BaseException | None:
         """Return the error that is the session's."""
         return error
 
@@ -270,7 +281,9 @@ class StartedTask(OwnedTask):
         finally:
             retrieved(self._ready)
 
-    def _settle(self, session: Session, error: BaseException | None) -> BaseException | None:
+    def _settle(
+        self, session: Session, error: BaseException | None, cancelled: bool
+    ) -> BaseException | None:
         ready = self._ready
         if ready.done():
             return None if ready.cancelled() else error
@@ -278,6 +291,8 @@ class StartedTask(OwnedTask):
             ready.set_exception(SessionClosed(session, session._end[0]))
         elif error is not None:
             ready.set_exception(error)
+        elif cancelled:
+            ready.set_exception(cancelled_outside(self.where))
         else:
             ready.set_exception(
                 RuntimeError(
@@ -369,7 +384,7 @@ class HostedContext:
             if crash is not None or not is_answer(error, thrown):
                 raise
         if crash is not None:
-            raise RuntimeError(f"{self.where} was cancelled from inside or outside") from crash
+            raise cancelled_outside(self.where) from crash
 
     def _done(self, task: Task) -> None:
         error = None if task.cancelled() else task.exception()
@@ -379,10 +394,7 @@ class HostedContext:
         session._disown(self)
         if not self._entered:
             if not self._value.done():
-                if error is None:
-                    self._value.cancel()
-                else:
-                    self._value.set_exception(error)
+                self._value.set_exception(error or cancelled_outside(self.where))
         elif self._stop.cancelled():
             session._fail(error)
         elif error is not None:  # left early, as its caller was cancelled
