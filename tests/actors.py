@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sessionstate import Session, SessionError
 from tests.model import Asked
+
+if TYPE_CHECKING:
+    from tests.lifecycle_log import Log
 
 Order = Callable[[], Awaitable[str | None]]
 
@@ -24,8 +27,7 @@ class Stage(Protocol):
         Make the block that was asked for.
         """
 
-    log: Callable[..., None]
-    """Write down what happens: a kind, and whatever belongs to it."""
+    log: Log
 
 
 class BodyError(Exception):
@@ -145,7 +147,8 @@ class Actor:
                 self.stack.append(session)
                 if asked.block is not None:
                     self.blocks.add(asked.block)
-                log("entered", asked, session.incarnation)
+                log.live[session] = None
+                log("entered", asked, session)
                 await self.obey(asked, session)
         except (SessionError, BodyError, ExceptionGroup, ValueError) as error:
             outcome = error
@@ -185,4 +188,4 @@ class Actor:
         finally:
             self.order = None
             self.how = how
-            log("leaving", asked, session, how, session.close_reason)
+            log("leaving", asked, session, how)

@@ -72,8 +72,6 @@ class _Injection:
     which: int = 0
     """Which of the live tasks, where one of them is meant."""
     hit: list[asyncio.Task[Any]] = field(default_factory=list)
-    in_time: bool = False
-    """Whether the scenario was not over yet."""
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """
@@ -99,6 +97,11 @@ class _Run:
         self.hidden = _Hidden()
         self.scope: anyio.CancelScope | None = None
         self.scope_cancelled = False
+        self.ignored = False
+        """Whether the scenario waited for something in a cancelled scope."""
+        self.numbers: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = (
+            weakref.WeakKeyDictionary()
+        )
         self.problems: list[str] = []
         self.finished = False
         self.counts: list[tuple[int, int]] = []
@@ -168,20 +171,26 @@ class _Run:
     def _visible(self) -> list[asyncio.Task[Any]]:
         # all_tasks() is a set, in the order of addresses: sort, so that each run is the same.
         tasks = [task for task in asyncio.all_tasks(self.loop) if not task.done()]
-        return sorted(tasks, key=lambda task: (len(task.get_name()), task.get_name()))
+        for task in sorted(tasks, key=_name):
+            self.numbers.setdefault(task, len(self.numbers))
+        return sorted(tasks, key=self.numbers.__getitem__)
 
     def _before_step(self) -> None:
         injection, step = self.injection, self.loop.steps - self.start
-        if injection.mode is None:
+        now = step == injection.at
+        if injection.mode == "scope" and (now or self.scope_cancelled) and not self.main.done():
+            waiter = self.main._fut_waiter  # type: ignore[attr-defined]
+            self.ignored = self.ignored or (waiter is not None and not waiter.done())
+        elif injection.mode in (None, "each", "all") and not injection.hit:
+            # At each step: a task's number is its place in the order of appearance.
             self.counts.append((len(self._visible()), len(self.hidden.pending())))
+        if now:
+            self._inject()
         elif injection.mode == "again" and step == injection.at + 3:
             injection.cancel(self.main)
-        elif step == injection.at:
-            self._inject()
 
     def _inject(self) -> None:
         injection = self.injection
-        injection.in_time = not self.finished and not self.main.done()
         if injection.mode in ("main", "again"):
             injection.cancel(self.main)
         elif injection.mode == "twice":
@@ -228,7 +237,7 @@ class _Run:
                 self.problems.append(f"scope cancelled, but the task ended so: {main}")
             elif main.cancelling():
                 self.problems.append(f"cancelling() is {main.cancelling()} after the scope")
-            elif injection.in_time and self.finished:
+            elif self.ignored and self.finished:
                 self.problems.append("the scenario went on to its end in a cancelled scope")
             return
         for task in injection.hit:
@@ -238,7 +247,7 @@ class _Run:
             if main not in injection.hit:
                 self.problems.append("the scenario ended cancelled, but nobody cancelled it")
         elif (error := main.exception()) is not None and not (
-            injection.hit and _is_expected(error)
+            injection.hit and _is_expected(error, injection.mode)
         ):
             self.problems.append(f"the scenario raised {error!r}")
 
@@ -271,16 +280,35 @@ class _Run:
             loop.close()
 
 
-def _is_expected(error: BaseException) -> bool:
+def _name(task: asyncio.Task[Any]) -> tuple[int, str, str]:
+    """
+    Return what tells tasks apart that appear in the same step.
+    """
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    argument = frame.f_locals.get("name") if frame is not None else None
+    return len(task.get_name()), task.get_name(), str(argument)
+
+
+def _is_expected(error: BaseException, mode: Mode | None) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return all(_is_expected(each) for each in error.exceptions)
-    return isinstance(error, SessionClosed | SupervisorClosed | asyncio.CancelledError)
+        return all(_is_expected(each, mode) for each in error.exceptions)
+    if isinstance(error, SessionClosed | SupervisorClosed | asyncio.CancelledError):
+        return True
+    # Whoever cancels a clean-up or a hosted context is told so.
+    cut = "cut short by CancelledError" in str(error) or "was cancelled from" in str(error)
+    return mode in ("each", "hidden", "all") and isinstance(error, RuntimeError) and cut
 
 
 @contextmanager
 def _unraisable(into: list[str]) -> Iterator[None]:
     before = sys.unraisablehook
-    sys.unraisablehook = lambda args: into.append(f"{args.exc_value!r} in {args.object!r}")
+
+    def note(args: sys.UnraisableHookArgs) -> None:
+        # anyio makes the coroutine of a child at once: one that never starts is never awaited.
+        if "'World.work' was never awaited" not in str(args.exc_value):
+            into.append(f"{args.exc_value!r} in {args.object!r}")
+
+    sys.unraisablehook = note
     try:
         yield
         gc.collect(1)

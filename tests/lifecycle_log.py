@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from sessionstate import Session, SessionClosed, SessionNotFound, SupervisorFull
+from sessionstate import Session, SessionClosed, SessionNotFound, SupervisorClosed, SupervisorFull
 from tests.actors import BodyError, CleanupError, Left
 from tests.model import Asked, Life, Model
 
@@ -25,29 +25,42 @@ class Log:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self.entries: list[tuple[float, str, tuple[Any, ...]]] = []
+        self.live: dict[Session, None] = {}
+        """Sessions whose end was not seen yet: it is decided before anybody is told."""
         self.ran: Counter[tuple[str, int, int]] = Counter()
         """How often each clean-up ran, by id, incarnation and number."""
         self.model: Model
+        self.broken = False
+        """Whether the model objected; whatever follows is of no interest then."""
 
     def __call__(self, kind: str, *what: Any) -> None:
         """
         Write down what happens.
         """
-        self.entries.append((self.clock(), kind, what))
+        now = self.clock()
+        for session in [each for each in self.live if each.close_reason is not None]:
+            del self.live[session]
+            self.entries.append((now, "decided", (session, str(session.close_reason))))
+        self.entries.append((now, kind, what))
 
     def read(self) -> None:
         """
         Tell the model what happened since the last time.
         """
         entries, self.entries = self.entries, []
+        self.broken = True
         for now, kind, what in entries:
             getattr(self, f"read_{kind}")(now, *what)
+        self.broken = False
 
-    def read_entered(self, now: float, asked: Asked, number: int) -> None:
-        self.model.enter(asked, number, now)
+    def read_entered(self, now: float, asked: Asked, session: Session) -> None:
+        self.model.enter(asked, session.incarnation, now)
 
-    def read_opened(self, now: float, asked: Asked, number: int) -> None:
-        self.model.opened(asked, number, now)
+    def read_opened(self, now: float, asked: Asked, session: Session) -> None:
+        self.model.opened(asked, session.incarnation, now)
+
+    def read_decided(self, now: float, session: Session, reason: str) -> None:
+        self.model.observe_end(session.id, session.incarnation, reason, now)
 
     def read_refused(self, now: float, asked: Asked, outcome: object) -> None:
         if isinstance(outcome, SupervisorFull):
@@ -56,17 +69,15 @@ class Log:
         elif isinstance(outcome, SessionNotFound):
             assert not asked.create
             assert asked.id not in self.model.lives, f"{asked} was not found, but lives"
+        elif isinstance(outcome, SupervisorClosed):
+            assert self.model.leaving, f"{asked}: {outcome}"
         elif isinstance(outcome, ValueError):
             assert self.model.conflict(asked), f"{asked}: {outcome}"
         else:
             assert outcome == "cancelled", f"{asked}: {outcome!r}"
 
-    def read_leaving(
-        self, now: float, asked: Asked, session: Session, how: str, reason: str | None
-    ) -> None:
+    def read_leaving(self, now: float, asked: Asked, session: Session, how: str) -> None:
         life = self.model.life(session.id, session.incarnation)
-        if reason is not None:
-            self.model.observe_end(session.id, session.incarnation, str(reason), now)
         assert asked.block is not None
         self.model.leave(life, asked.block, how, now)
 

@@ -203,7 +203,9 @@ async def close_another(world: World) -> None:
         owner = asyncio.create_task(own())
         try:
             await live()
-            await asyncio.gather(supervisor.close("b"), supervisor.close("b"))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(supervisor.close("b"))
+                group.create_task(supervisor.close("b"))
         finally:
             owner.cancel()
 

@@ -212,9 +212,10 @@ class LifecycleMachine(RuleBasedStateMachine):
         session = actor.stack[which % len(actor.stack)]
 
         async def close() -> None:
-            if session.close_soon():
+            if session.close_reason is None:
                 actor.asked_for_end.add(session)
                 self.log("ended", session, "completed")
+                assert session.close_soon()
 
         self.tell(actor, close)
 
@@ -241,7 +242,8 @@ class LifecycleMachine(RuleBasedStateMachine):
             except (SupervisorFull, ValueError) as error:
                 self.log("refused", asked, error)
             else:
-                self.log("opened", asked, session.incarnation)
+                self.log.live[session] = None
+                self.log("opened", asked, session)
 
         self.do(open_())
 
@@ -249,9 +251,9 @@ class LifecycleMachine(RuleBasedStateMachine):
     def delete(self, id: str) -> None:
         async def delete() -> None:
             session = self.supervisor.get(id)
-            assert self.supervisor.close_soon(id) is (session is not None)
             if session is not None:
                 self.log("ended", session, "deleted")
+            assert self.supervisor.close_soon(id) is (session is not None)
 
         self.do(delete())
 
@@ -343,6 +345,7 @@ class LifecycleMachine(RuleBasedStateMachine):
 
     @invariant()
     def agrees_with_the_model(self) -> None:
+        self.log.broken = True
         self.supervisor._check()
         seen = {
             id: (session.incarnation, str(session.state)) for id, session in self.supervisor.items()
@@ -355,6 +358,7 @@ class LifecycleMachine(RuleBasedStateMachine):
         self.check_ended()
         assert not self.loop_errors, f"{self.loop_errors}"
         self.actors = [actor for actor in self.actors if actor.runs]
+        self.log.broken = False
 
     def check_ended(self) -> None:
         """
@@ -376,17 +380,26 @@ class LifecycleMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, "supervisor"):
-                self.model.leaving = True
-                self.stop.set()
-                self.do(asyncio.wait_for(asyncio.shield(self.host), 60))
-                assert not self.model.lives, f"{self.model.lives} after the end"
-                self.check_ended()
-                left = asyncio.all_tasks(self.loop)
-                assert not left, f"tasks left: {left}"
-                assert not self.loop.timers, f"timers left: {self.loop._scheduled}"
+            if hasattr(self, "supervisor") and not self.log.broken:
+                self.check_the_end()
         finally:
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+            self.loop.run_until_complete(self.clock.advance(100))
             self.loop.close()
+
+    def check_the_end(self) -> None:
+        """
+        Leave the supervisor: nothing is left.
+        """
+        self.model.leaving = True
+        self.stop.set()
+        self.do(asyncio.wait_for(asyncio.shield(self.host), 60))
+        assert not self.model.lives, f"{self.model.lives} after the end"
+        self.check_ended()
+        left = asyncio.all_tasks(self.loop)
+        assert not left, f"tasks left: {left}"
+        assert not self.loop.timers, f"timers left: {self.loop._scheduled}"
 
 
 TestLifecycle = LifecycleMachine.TestCase
