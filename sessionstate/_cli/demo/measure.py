@@ -109,6 +109,17 @@ class Outcome:
         return (self.rss_end - self.rss_start) / self.requests * 1000
 
     @property
+    def rss_per_1000_late_requests(self) -> float:
+        """
+        Bytes that the second half of the requests added, for each thousand of them.
+
+        A warm server has grown to its load; what it still grows by is what it leaks.
+        """
+        half = next(one for one in self.samples if one.requests * 2 >= self.requests)
+        last = next(one for one in self.samples if one.requests >= self.requests)
+        return (last.rss - half.rss) / max(1, last.requests - half.requests) * 1000
+
+    @property
     def never_ended(self) -> int:
         """
         Conversations that are still held.
@@ -132,6 +143,7 @@ class Outcome:
             "rss_peak": self.rss_peak,
             "rss_end": self.rss_end,
             "rss_per_1000_requests": round(self.rss_per_1000_requests),
+            "rss_per_1000_late_requests": round(self.rss_per_1000_late_requests),
             "ended_by_goodbye": self.ended_by_goodbye,
             "never_ended": self.never_ended,
             "share_ended_by_deadline": round(self.ended_by_deadline / self.conversations, 4),

@@ -7,10 +7,11 @@ The check must be seen to find them.
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 from sessionstate import Session, current_supervisor
 from sessionstate._cli.demo import scoped
-from sessionstate._cli.demo.holdings import Agent, tally, upstream
+from sessionstate._cli.demo.holdings import Agent, upstream
 
 EVERY = 10
 
@@ -23,10 +24,11 @@ def install(kind: str) -> None:
     Have every `EVERY`-th conversation leave one thing of *kind* behind.
     """
     begin = scoped.begin
+    number = count(1)
 
     async def begin_and_leak(s: Session) -> None:
         await begin(s)
-        if tally.agents % EVERY == 0:
+        if next(number) % EVERY == 0:
             await _leak(kind, s.id)
 
     scoped.begin = begin_and_leak

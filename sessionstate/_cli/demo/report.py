@@ -93,6 +93,10 @@ def sections(report: Report) -> list[Section]:
                     "added per 1,000 requests",
                     lambda one: f"{one.rss_per_1000_requests / MEGABYTE:+.2f} MB",
                 ),
+                row(
+                    "the same, second half alone",
+                    lambda one: f"{one.rss_per_1000_late_requests / MEGABYTE:+.2f} MB",
+                ),
             ],
         ),
     ]
