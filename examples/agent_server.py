@@ -24,9 +24,9 @@ class Agent:
     """What a conversation needs; in earnest, megabytes of it."""
 
     def __init__(self) -> None:
-        self.transcript: list[str] = []
+        self.transcript: list[str | bytes] = []
 
-    async def answer(self, question: str) -> str:
+    async def answer(self, question: str | bytes) -> str:
         """Remember the question and answer it."""
         self.transcript.append(question)
         return f"answer {len(self.transcript)}"
@@ -55,7 +55,7 @@ async def converse(socket: ServerConnection, *, linger: float, stall_timeout: fl
             async for message in socket:
                 s.touch()  # without it, the session ends as "stalled"
                 tool_ids.get()[f"call-{len(agent.transcript)}"] = "search"
-                await socket.send(await agent.answer(str(message)))
+                await socket.send(await agent.answer(message))
     except SessionClosed as closed:  # ended by somebody else: tell the client why
         await socket.close(1001, f"session {closed.reason}")
     except ConnectionClosed:
@@ -75,7 +75,7 @@ async def main(*, linger: float = 60.0, stall_timeout: float = 300.0) -> None:
         for question in ("hello", "hello again"):  # the second connection finds the agent in place
             async with connect(f"{url}/back") as socket:
                 await socket.send(question)
-                print(f"back: {await socket.recv()}")
+                print(f"back: {await socket.recv(decode=True)}")
         async with connect(f"{url}/silent") as socket:
             await socket.wait_closed()
             print(f"silent: {socket.close_reason}")

@@ -8,7 +8,7 @@ task of a group cancels all the others. Where an end is no error, say so: suppre
 """
 
 import asyncio
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import sessionstate
 from sessionstate import CloseReason, Session, SessionClosed, SessionMap, Supervisor, session
@@ -28,15 +28,15 @@ async def watch(name: str, port: int, *, stall_timeout: float) -> None:
 
 
 async def feed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    name = (await reader.readline()).decode().strip()
-    writer.write(f"{name} 1\n".encode())
-    if name == "dull":
-        await reader.read()  # says nothing more, and does not hang up either
-    else:
+    with closing(writer):
+        name = (await reader.readline()).decode().strip()
+        writer.write(f"{name} 1\n".encode())
+        if name == "dull":
+            await reader.read()  # says nothing more, and does not hang up either
+            return
         for number in (2, 3, 4):
             await asyncio.sleep(0.2)
             writer.write(f"{name} {number}\n".encode())
-    writer.close()
 
 
 def tell(s: Session, reason: CloseReason) -> None:

@@ -39,7 +39,6 @@ def maps(supervisor: Supervisor, s: Session) -> None:
     assert_type(list(agents.values()), list[Agent])
     assert_type(list(agents.items()), list[tuple[str, Agent]])
     assert_type("a" in agents, bool)
-    assert_type(s in agents, bool)
     del agents["a"]
     del agents[s]
 

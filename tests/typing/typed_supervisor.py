@@ -40,10 +40,9 @@ async def blocks(supervisor: Supervisor) -> None:
 
 
 async def returns_from_a_block() -> int:
-    """A block may swallow its own cancellation, so its type is `bool | None`."""
+    """`__aexit__` is `bool | None`: a function may return from a block without a second return."""
     async with session("a"):
         return 1
-    return 0
 
 
 async def lifetimes() -> None:
@@ -150,15 +149,14 @@ def refused(supervisor: Supervisor) -> None:
     """What is wrong is found before it runs."""
     Supervisor(idle_timeout="1 h")  # type: ignore[arg-type]
     Supervisor(when_full="drop")  # type: ignore[arg-type]
-    Supervisor(60)  # type: ignore[misc]
-    supervisor.session("a", 60)  # type: ignore[misc]
+    Supervisor(60)  # type: ignore[call-arg]
+    supervisor.session("a", 60)  # type: ignore[call-arg]
     supervisor.close_soon("a", reason="deleted")  # type: ignore[arg-type]
     supervisor.close_soon(id="a")  # type: ignore[call-arg]
     with session("a"):  # type: ignore[attr-defined]
         pass
 
-    @supervisor.on_close  # type: ignore[arg-type]
     def closed(s: Session) -> None:
         print(s.id)
 
-    print(closed)
+    supervisor.on_close(closed)  # type: ignore[arg-type, type-var, unused-ignore]
