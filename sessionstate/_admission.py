@@ -289,6 +289,7 @@ def apply(session: Session, settings: Settings) -> None:
     if settings.idle is settings.linger is settings.stall is None:
         return
     session._policy = merged(session._policy, settings)
+    session._leave_queue()
     if session._holders:
         session._go_open()
     else:

@@ -6,10 +6,12 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from inspect import CO_COROUTINE
+from threading import get_ident
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, TypeVarTuple, cast
 
-from ._context import describe
+from ._context import EMPTY, describe
 from ._loading import load
 from ._resources import (
     AsyncCallback,
@@ -22,7 +24,9 @@ from ._resources import (
 )
 
 if TYPE_CHECKING:
+    from ._reasons import CloseReason
     from ._session import Session
+    from ._supervisor import Supervisor
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -30,7 +34,6 @@ Ts = TypeVarTuple("Ts")
 
 VARS: Final = "vars"  # no map or var has such a key: theirs have a number
 LOCK: Final = "lock"
-EMPTY: Final[dict[str, Any]] = {}
 
 
 class Belongings:
@@ -40,6 +43,8 @@ class Belongings:
 
     if TYPE_CHECKING:
         id: str
+        _end: tuple[CloseReason, float] | None
+        _supervisor: Supervisor
         _slots: dict[str, Any]
         _tasks: dict[OwnedTask, None] | None
         _steps: dict[Callback | HostedContext, None] | None
@@ -99,14 +104,21 @@ class Belongings:
             SessionClosed: If the session is closed.
             TypeError: If *call* is no plain function.
         """
-        if not callable(call) or is_async(call):
+        # Written out, as it is most of what a session with one callback costs.
+        if not (type(call) is FunctionType and not call.__code__.co_flags & CO_COROUTINE) and (
+            not callable(call) or inspect.iscoroutinefunction(call)
+        ):
             raise TypeError(
                 f"callback() needs a plain function, not {call!r}: for an async one, use "
                 f"push_async_callback"
             )
-        self._check_not_closed()
-        callback = Callback(cast("Session", self), call, args, kwargs)
-        self._own(callback)
+        if self._end is not None or get_ident() != self._supervisor._thread:
+            self._check_not_closed()
+        callback = Callback(self, call, args, kwargs)
+        if self._steps is None:
+            self._steps = {callback: None}
+        else:
+            self._steps[callback] = None
         return callback
 
     def push_async_callback(
@@ -126,7 +138,7 @@ class Belongings:
             TypeError: If *call* cannot be called.
         """
         self._check_not_closed()
-        callback = AsyncCallback(cast("Session", self), _callable(call), args, kwargs)
+        callback = AsyncCallback(self, _callable(call), args, kwargs)
         self._own(callback)
         return callback
 
@@ -145,7 +157,7 @@ class Belongings:
             advice = "use enter_async_context" if hasattr(cls, "__aenter__") else "it has no __enter__ and __exit__"
             raise TypeError(f"enter_context() needs a context manager, not {cm!r}: {advice}")
         result = cm.__enter__()
-        self._own(EnteredContext(cast("Session", self), cm, (), {}))  # type: ignore[arg-type]
+        self._own(EnteredContext(self, cm, (), {}))  # type: ignore[arg-type]
         return result
 
     async def enter_async_context(self, cm: AbstractAsyncContextManager[T]) -> T:
@@ -248,10 +260,3 @@ def _coroutine(
     if not isinstance(coro, Coroutine):
         raise TypeError(f"an async function is needed, but {describe(call)} returned {coro!r}")
     return coro
-
-
-def is_async(call: object) -> bool:
-    """Tell whether calling *call* makes a coroutine, as far as that can be seen."""
-    if type(call) is FunctionType:  # the common case, at a tenth of the cost
-        return bool(call.__code__.co_flags & inspect.CO_COROUTINE)
-    return inspect.iscoroutinefunction(call)

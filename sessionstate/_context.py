@@ -6,12 +6,15 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ._session import Session
 
 Task = asyncio.Task[Any]
+
+EMPTY: Final[dict[str, Any]] = {}
+"""The slots of a session that has none, shared by all."""
 
 current: ContextVar[Session] = ContextVar("sessionstate.current")
 """The session whose block, owned task, hook or clean-up runs here."""

@@ -134,7 +134,14 @@ class Block:
                 session = supervisor._create(
                     self._id, now, self._settings, self._code, self._lasti
                 )
-        elif admission.slow or self._settings is not NOTHING_NAMED or session._due() <= now:
+        elif (
+            admission.slow
+            or self._settings is not NOTHING_NAMED
+            or (
+                (session.last_used + session._limit <= now or session._max_age < inf)
+                and session._due() <= now
+            )
+        ):
             session = await admission.find(self)
         # From here on without an await: found or made, it is held at once.
         self._session = session

@@ -21,6 +21,7 @@ from ._context import Task, current, describe, serving
 from ._errors import SessionClosed
 
 if TYPE_CHECKING:
+    from ._belongings import Belongings
     from ._session import Session
 
 
@@ -35,12 +36,12 @@ class Callback:
 
     def __init__(
         self,
-        session: Session,
+        session: Belongings,
         call: Callable[..., object],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
-        self._session: Session | None = session
+        self._session: Belongings | None = session
         self._call = call
         self._args = args
         self._kwargs = kwargs

@@ -6,9 +6,9 @@ from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from ._belongings import EMPTY, Belongings
+from ._belongings import Belongings
 from ._clock import Seconds, seconds
-from ._context import refuse_copy, would_deadlock
+from ._context import EMPTY, refuse_copy, would_deadlock
 from ._deadlines import DeadlineQueue, grain_of
 from ._errors import SessionClosed
 from ._reasons import CloseReason, SessionState
@@ -248,23 +248,19 @@ class Session(Belongings):
     def _go_idle(self) -> None:
         """Nobody is inside: let the clock run that fits."""
         policy = self._policy
-        grain = policy.idle_grain
         if self._left is not None:
-            self._limit = policy.linger
-            grain = policy.linger_grain
+            self._limit, grain = policy.linger, policy.linger_grain
         elif self._entered:
-            self._limit = policy.idle
+            self._limit, grain = policy.idle, policy.idle_grain
         else:
             self._limit = min(policy.idle, self._supervisor._unused_timeout)
             grain = grain_of(self._limit)
-        self._leave_queue()
         self._enqueue(self._supervisor._expiry.idle, grain)
 
     def _go_open(self) -> None:
         """Somebody is inside: only `stall_timeout` and `max_age` limit that."""
         policy = self._policy
         self._limit = policy.stall
-        self._leave_queue()
         if policy.stall < inf or self._max_age < inf:
             self._enqueue(self._supervisor._expiry.held, policy.stall_grain)
 

@@ -55,8 +55,26 @@ class Steps:
     def _advance(self, session: Session) -> None:
         """Take steps until one has to be waited for, or all are done."""
         token = current.set(session)
+        thrown = self.thrown
         try:
-            while self._take_step(session):
+            while True:
+                if self._late or self._hooks or session._tasks:
+                    self._take_early_step(session)
+                elif session._steps:
+                    step = session._steps.popitem()[0]
+                    if isinstance(step, HostedContext):
+                        self._wait_for(session, step.run(thrown), step.where)
+                    else:
+                        try:
+                            result = step.run(thrown)
+                        except BaseException as error:
+                            self.failed(error, step.where)
+                        else:
+                            if result is None:
+                                continue
+                            self._await(session, result, step.where)
+                else:
+                    break
                 if self._step is not None or self._in_tasks:
                     if not self._hurried:
                         return
@@ -68,32 +86,17 @@ class Steps:
     def _finish(self, session: Session) -> None:
         raise NotImplementedError
 
-    def _take_step(self, session: Session) -> bool:
-        """Take one step; tell whether there was one."""
+    def _take_early_step(self, session: Session) -> None:
+        """Take a step that comes before the callbacks and contexts."""
         if self._late:
             self._await(session, *self._late.pop(0))
         elif self._hooks:
             self._call(session, self._hooks.pop(0), "on_close hook")
-        elif session._tasks:
+        else:
             self._in_tasks = True
             self._start_timer(session)
-            for owned in list(session._tasks):
+            for owned in list(session._tasks or ()):
                 owned.end()
-        elif session._steps:
-            step = session._steps.popitem()[0]
-            if isinstance(step, HostedContext):
-                self._wait_for(session, step.run(self.thrown), step.where)
-                return True
-            try:
-                result = step.run(self.thrown)
-            except BaseException as error:
-                self.failed(error, step.where)
-            else:
-                if result is not None:
-                    self._await(session, result, step.where)
-        else:
-            return False
-        return True
 
     def _call(self, session: Session, call: Callable[[], object], where: str) -> None:
         try:

@@ -497,13 +497,6 @@ class Supervisor(Mapping[str, Session]):
             self._observers.opened(session)
         return session
 
-    def _settled(self, session: Session, ending: Ending) -> None:
-        """Take note that *session* is closed."""
-        self._observers.ended(session, len(ending.errors))
-        self._admission.changed()
-        if self._shutdown is not None:
-            self._shutdown.session_closed()
-
     def _log_errors(self, session: Session, ending: Ending) -> None:
         """Log the errors of a clean-up that nobody raises, unless hooks were told of them."""
         if ending.errors and not self._observers.on_error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from ._context import Task, running_task
+from ._context import EMPTY, Task, running_task
 from ._errors import SessionClosed
 from ._reasons import CloseReason
 from ._steps import Steps
@@ -52,21 +52,27 @@ def end(
     if supervisor._observers.active:
         supervisor._observers.closing(session)
     supervisor._admission.session_ended()
-    ending.begin(session)
+    if session._holders:
+        ending.begin(session)
+    else:
+        ending._clean_up(session)
     return ending
 
 
 def vanish(session: Session, reason: CloseReason) -> None:
     """End a session that holds and owns nothing: no task, no await, no object is needed."""
     _decide(session, reason)
-    session._drop()
-    session._supervisor._admission.session_ended()
+    session._left = None
+    if session._slots is not EMPTY:
+        session._drop()
+    if session._supervisor._admission.slow:
+        session._supervisor._admission.changed()
 
 
 def _decide(session: Session, reason: CloseReason) -> None:
     """Fix the reason. From here on the id answers "not found"."""
     supervisor = session._supervisor
-    session._end = (reason, session._clock())
+    session._end = (reason, supervisor._clock())
     supervisor._counts.by_reason[reason] += 1
     chunk = session._chunk
     if chunk is not None:
@@ -109,14 +115,10 @@ class Ending(Steps):
         return closed
 
     def begin(self, session: Session) -> None:
-        """Interrupt the holders if there are any, else go on to the steps."""
-        holders = session._holders
-        if not holders:
-            self._clean_up(session)
-            return
+        """Interrupt the holders; the steps begin when the last one is out."""
         supervisor = session._supervisor
         asking = running_task()
-        for block in holders:
+        for block in session._holders or ():
             block.asked = asking is not None and block.task is asking
         self._ends = supervisor._loop.time() + supervisor._close_timeout
         left = min(self._ends, supervisor._shutdown_ends) - supervisor._loop.time()
@@ -180,7 +182,8 @@ class Ending(Steps):
     def _clean_up(self, session: Session) -> None:
         """Begin the steps: nobody is inside any more, or the patience is over."""
         self._begun = True
-        self._stop_timer()
+        if self._timer is not None:
+            self._stop_timer()
         if self.reason is FAILED:
             self.thrown = self.error
         elif self._interrupted or self.reason in THROWS:
@@ -205,12 +208,16 @@ class Ending(Steps):
     def _finish(self, session: Session) -> None:
         """Drop everything in one step: nothing refers to a closed session's values any more."""
         supervisor = session._supervisor
-        self._stop_timer()
         self.session = None
         session._drop()
         if supervisor._closing.get(session.id) is session:
             del supervisor._closing[session.id]
-        supervisor._settled(session, self)
+        if supervisor._observers.active:
+            supervisor._observers.ended(session, len(self.errors))
+        if supervisor._admission.slow:
+            supervisor._admission.changed()
+        if supervisor._shutdown is not None:
+            supervisor._shutdown.session_closed()
         if not self.claimed:
             self.disclaim(session)
 
