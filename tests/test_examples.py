@@ -1,5 +1,6 @@
 import asyncio
 import difflib
+import gc
 import importlib.util
 import os
 import signal
@@ -63,12 +64,17 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """
     Run a test's body in a real loop, since its sockets and processes are real.
     """
+    complaints: list[dict[str, Any]] = []
 
     async def bounded() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
         async with asyncio.timeout(PATIENCE):
             await main()
 
     asyncio.run(bounded())
+    gc.collect()  # a handler's error that nobody awaited is told when its task goes
+    assert complaints == []
 
 
 def ends(supervisor: Supervisor) -> Ended:
