@@ -85,7 +85,7 @@ class Admission:
         """Open a session, or find it; *block* holds it only while its hooks run."""
         if self._supervisor._observers.on_open and self._supervisor._live.get(block._id) is None:
             session = await block.__aenter__()
-            _, last = block.let_go()
+            last = block.let_go()
             if session._end is not None:
                 raise session._closed_error()
             session._entered = False
@@ -121,7 +121,7 @@ class Admission:
                 elif id in supervisor._closing:
                     await self.wait_settled(supervisor._closing[id])
                 elif promised or self._make_room():
-                    session = supervisor._create(id, now, settings, block._code, block._lasti)
+                    session = supervisor._create(block, now)
                     if supervisor._observers.on_open:
                         self.opening[session] = supervisor._loop.create_future()
                         self.slow = True
@@ -193,7 +193,7 @@ class Admission:
             raise closing._closed_error()
         if not self._make_room(wait=False):
             raise self._full("and a write cannot wait")
-        session = supervisor._create(id, supervisor._clock(), block._settings, block._code, block._lasti)
+        session = supervisor._create(block, supervisor._clock())
         session._entered = True  # it knows no unused_timeout
         session._go_idle()
         token = current.set(session)
@@ -286,9 +286,10 @@ def apply(session: Session, settings: Settings) -> None:
             f"session {session.id!r} was opened with max_age={_shown(session._max_age)}, which cannot become "
             f"{_shown(age)}: leave max_age out, or repeat what it was opened with"
         )
-    if settings.idle is settings.linger is settings.stall is None:
+    policy = merged(session._policy, settings)
+    if policy is session._policy:
         return
-    session._policy = merged(session._policy, settings)
+    session._policy = policy
     session._leave_queue()
     if session._holders:
         session._go_open()
@@ -299,6 +300,8 @@ def apply(session: Session, settings: Settings) -> None:
 def merged(policy: Policy, settings: Settings) -> Policy:
     """Return *policy* with what *settings* names."""
     idle, linger, stall, _ = settings
+    if idle is linger is stall is None:
+        return policy
     return _policy(
         policy.idle if idle is None else idle,
         policy.linger if linger is None else linger,

@@ -131,9 +131,10 @@ class Block:
             ):
                 session = await admission.find(self)
             else:
-                session = supervisor._create(
-                    self._id, now, self._settings, self._code, self._lasti
-                )
+                session = Session(supervisor, self._id, now, self._code, self._lasti)
+                live[self._id] = session
+                if self._settings is not NOTHING_NAMED or supervisor._observers.active:
+                    supervisor._opened(session, self._settings)
         elif (
             admission.slow
             or self._settings is not NOTHING_NAMED
@@ -184,8 +185,8 @@ class Block:
     ) -> bool | None:
         raise NotImplementedError
 
-    def let_go(self) -> tuple[Session, bool]:
-        """Hold the session no longer; return it, and whether nobody does."""
+    def let_go(self) -> bool:
+        """Hold the session no longer; tell whether nobody does."""
         session = self._session
         if session is None or session is USED:
             raise RuntimeError(f"this block of session {self._id!r} is not entered, or was left")
@@ -196,12 +197,13 @@ class Block:
             pass
         self._token = None
         holders = session._holders
-        if holders is not None:  # None when the clean-up went on without this one
-            holders.pop(self, None)
-            if not holders:
-                session._holders = None
-                return session, True
-        return session, False
+        if holders is None:  # the clean-up went on without this one
+            return False
+        holders.pop(self, None)
+        if holders:
+            return False
+        session._holders = None
+        return True
 
     async def _leave(
         self, session: Session, ending: Ending | None, error: BaseException | None
@@ -283,7 +285,8 @@ class Owner(Block):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        session, last = self.let_go()
+        session: Session = self._session  # type: ignore[assignment]
+        last = self.let_go()
         if session._end is not None:
             return await self._leave(session, None, error)
         if not last and any(block.owner for block in session._holders or ()):
@@ -322,7 +325,8 @@ class Visitor(Block):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        session, last = self.let_go()
+        session: Session = self._session  # type: ignore[assignment]
+        last = self.let_go()
         if session._end is not None:
             return await self._leave(session, None, error)
         if last:

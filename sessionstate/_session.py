@@ -98,19 +98,16 @@ class Session(Belongings):
         supervisor: Supervisor,
         id: str,
         now: float,
-        policy: Policy,
-        max_age: float,
         code: CodeType,
         lasti: int,
-        incarnation: int,
     ) -> None:
         self._supervisor = supervisor
         self._clock = supervisor._clock
         self.id = id
-        self.incarnation = incarnation
+        supervisor._number = self.incarnation = supervisor._number + 1
         self.opened_at = self.last_used = now
-        self._policy = policy
-        self._max_age = max_age
+        self._policy = supervisor._policy
+        self._max_age = supervisor._max_age
         self._code = code
         self._lasti = lasti
         self._limit = inf
@@ -235,9 +232,8 @@ class Session(Belongings):
             due = self._due()
             grain = min(grain, grain_of(self._max_age))
         tick = queue.add(self, due, grain)
-        expiry = self._supervisor._expiry
-        if tick < expiry.armed:
-            expiry.arm(tick)
+        if tick < self._supervisor._expiry.armed:
+            self._supervisor._expiry.arm(tick)
 
     def _leave_queue(self) -> None:
         chunk = self._chunk
@@ -249,13 +245,14 @@ class Session(Belongings):
         """Nobody is inside: let the clock run that fits."""
         policy = self._policy
         if self._left is not None:
-            self._limit, grain = policy.linger, policy.linger_grain
+            self._limit = policy.linger
+            self._enqueue(self._supervisor._expiry.idle, policy.linger_grain)
         elif self._entered:
-            self._limit, grain = policy.idle, policy.idle_grain
+            self._limit = policy.idle
+            self._enqueue(self._supervisor._expiry.idle, policy.idle_grain)
         else:
-            self._limit = min(policy.idle, self._supervisor._unused_timeout)
-            grain = grain_of(self._limit)
-        self._enqueue(self._supervisor._expiry.idle, grain)
+            self._limit = limit = min(policy.idle, self._supervisor._unused_timeout)
+            self._enqueue(self._supervisor._expiry.idle, grain_of(limit))
 
     def _go_open(self) -> None:
         """Somebody is inside: only `stall_timeout` and `max_age` limit that."""

@@ -61,14 +61,12 @@ class Counts:
         "clean_up_errors",
         "dropped_events",
         "expiry_errors",
-        "opened",
         "refused",
         "restarts",
         "stuck",
     )
 
     def __init__(self) -> None:
-        self.opened = 0
         self.refused = 0
         self.clean_up_errors = 0
         self.stuck = 0

@@ -121,6 +121,7 @@ class Supervisor(Mapping[str, Session]):
         self._live.supervisor = weakref.ref(self)
         self._closing: dict[str, Session] = {}
         self._counts = Counts()
+        self._number = 0
         self._observers = Observers(self._counts)
         self._admission = Admission(
             self, self._max_sessions, when_full, limit("open_timeout", open_timeout), _count("max_closing", max_closing)
@@ -133,6 +134,37 @@ class Supervisor(Mapping[str, Session]):
         self._code: CodeType | None = None
         self._lasti = 0
         self._shutdown: Shutdown | None = None
+
+    __slots__ = (
+        "__weakref__",
+        "_abandoned",
+        "_admission",
+        "_clock",
+        "_close_timeout",
+        "_closing",
+        "_code",
+        "_context",
+        "_counts",
+        "_default",
+        "_entered",
+        "_expiry",
+        "_given_clock",
+        "_lasti",
+        "_live",
+        "_loop",
+        "_max_age",
+        "_max_sessions",
+        "_number",
+        "_observers",
+        "_policy",
+        "_running",
+        "_shutdown",
+        "_shutdown_ends",
+        "_shutdown_timeout",
+        "_thread",
+        "_unused_timeout",
+        "name",
+    )
 
     __reduce_ex__ = refuse_copy("a Supervisor", "each process and each event loop has its own")
 
@@ -460,7 +492,7 @@ class Supervisor(Mapping[str, Session]):
             unbounded=live - idle - held,
             queued=idle + held,
             waiting=len(self._admission.waiting),
-            opened=counts.opened,
+            opened=self._number,
             closed=sum(counts.by_reason.values()),
             closed_by_reason=MappingProxyType(dict(counts.by_reason)),
             refused=counts.refused,
@@ -485,17 +517,19 @@ class Supervisor(Mapping[str, Session]):
 
     # For the other modules
 
-    def _create(self, id: str, now: float, settings: Settings, code: CodeType, lasti: int) -> Session:
-        policy, max_age = self._policy, self._max_age
-        if settings is not NOTHING_NAMED:
-            policy = merged(policy, settings)
-            max_age = max_age if settings.max_age is None else settings.max_age
-        self._counts.opened = number = self._counts.opened + 1
-        session = Session(self, id, now, policy, max_age, code, lasti, number)
-        self._live[id] = session
+    def _create(self, block: Block, now: float) -> Session:
+        session = Session(self, block._id, now, block._code, block._lasti)
+        self._live[block._id] = session
+        self._opened(session, block._settings)
+        return session
+
+    def _opened(self, session: Session, settings: Settings) -> None:
+        """Give a new session what its opening named, and tell of it."""
+        session._policy = merged(session._policy, settings)
+        if settings.max_age is not None:
+            session._max_age = settings.max_age
         if self._observers.active:
             self._observers.opened(session)
-        return session
 
     def _log_errors(self, session: Session, ending: Ending) -> None:
         """Log the errors of a clean-up that nobody raises, unless hooks were told of them."""
