@@ -445,8 +445,8 @@ class TestDemo:
         left = {kind: one.left for kind, one in asyncio.run(main()).items()}
         assert left["entry"] == Left(0, 0, 0, 0, agents=2)
         assert left["task"] == Left(0, 0, tasks=2, contexts=0, agents=0)
-        assert left["context"].contexts == 2
-        assert left["session"].sessions == 2
+        assert left["context"] == Left(0, 0, tasks=4, contexts=2, agents=0)
+        assert left["session"] == Left(sessions=2, map_entries=0, tasks=0, contexts=0, agents=0)
 
     def test_traffic_that_did_not_take_place_is_no_result(self) -> None:
         """

@@ -31,7 +31,7 @@ class Tally:
 
 tally = Tally()
 living_agents: WeakSet[Agent] = WeakSet()
-open_contexts: set[str] = set()
+open_contexts: set[object] = set()
 
 
 class PoisonedPromptError(Exception):
@@ -94,18 +94,19 @@ class Agent:
 
 
 @asynccontextmanager
-async def upstream(id: str) -> AsyncGenerator[None]:
+async def upstream() -> AsyncGenerator[None]:
     """
     A connection to a model, kept alive by a task group inside, as clients of real ones are.
     """
-    open_contexts.add(id)
+    entered = object()  # not the id: of two contexts of one conversation, one may stay open
+    open_contexts.add(entered)
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_heartbeat)
             yield
             tasks.cancel_scope.cancel()
     finally:
-        open_contexts.discard(id)
+        open_contexts.remove(entered)
 
 
 async def _heartbeat() -> None:

@@ -56,16 +56,16 @@ async def begin(id: str) -> None:
     tool_ids[id] = {}
     locks[id] = asyncio.Lock()
     ready = asyncio.Event()
-    connections[id] = asyncio.create_task(stay_connected(id, ready))
+    connections[id] = asyncio.create_task(stay_connected(ready))
     await ready.wait()
     summaries[id] = asyncio.create_task(agents[id].summarise())
 
 
-async def stay_connected(id: str, ready: asyncio.Event) -> None:
+async def stay_connected(ready: asyncio.Event) -> None:
     """
     Hold the context in one task from enter to exit, because of the task group inside.
     """
-    async with upstream(id):
+    async with upstream():
         ready.set()
         await asyncio.Event().wait()
 

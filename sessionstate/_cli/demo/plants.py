@@ -40,7 +40,7 @@ async def _leak(kind: str, id: str) -> None:
     elif kind == "task":
         strays.append(asyncio.create_task(_wait_for_ever()))
     elif kind == "context":
-        strays.append(asyncio.create_task(_hold_context(id)))
+        strays.append(asyncio.create_task(_hold_context()))
     elif kind == "session":
         await current_supervisor().open(f"{id}-orphan", idle_timeout=None)
 
@@ -49,6 +49,6 @@ async def _wait_for_ever() -> None:
     await asyncio.Event().wait()
 
 
-async def _hold_context(id: str) -> None:
-    async with upstream(id):
+async def _hold_context() -> None:
+    async with upstream():
         await _wait_for_ever()

@@ -68,7 +68,7 @@ async def begin(s: Session) -> None:
     """
     agent = agents[s.id] = Agent(s.id)
     transcripts[s.id] = Transcript(s.id)
-    await s.enter_async_context(upstream(s.id))
+    await s.enter_async_context(upstream())
     s.start_soon(agent.summarise)
 
 
