@@ -62,8 +62,6 @@ __all__ = [
     "session",
 ]
 
-for _name in __all__:  # where users find it is where it says it lives
-    _object = globals()[_name]
-    if getattr(_object, "__module__", "").startswith("sessionstate."):
-        _object.__module__ = __name__
-del _name, _object
+for _name in __all__:  # what users import says that it lives where they import it from
+    globals()[_name].__module__ = __name__
+del _name

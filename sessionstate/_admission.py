@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from functools import lru_cache
-from itertools import islice
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ._context import current, holds, running_task, would_deadlock
 from ._errors import SessionNotFound, SupervisorFull
@@ -25,14 +24,18 @@ if TYPE_CHECKING:
     from ._supervisor import Supervisor
 
 WhenFull = Literal["evict", "refuse", "wait"]
-LOOKED_AT: Final = 256  # idle sessions among which the one idle longest is sought
 
 
 class Admission:
     """The door of one supervisor."""
 
     def __init__(
-        self, supervisor: Supervisor, room: float, when_full: WhenFull, patience: float, max_closing: float
+        self,
+        supervisor: Supervisor,
+        room: float,
+        when_full: WhenFull,
+        patience: float,
+        max_closing: float,
     ) -> None:
         self.slow = True
         """Whether somebody who comes in has more to do than to look whether there is room."""
@@ -62,7 +65,11 @@ class Admission:
                     breather.set_result(None)
             self._breathers.clear()
         self.slow = bool(
-            not supervisor._running or supervisor._observers.on_open or crowded or self.waiting or self.opening
+            not supervisor._running
+            or supervisor._observers.on_open
+            or crowded
+            or self.waiting
+            or self.opening
         )
 
     async def breathe(self) -> None:
@@ -218,14 +225,13 @@ class Admission:
         supervisor = self._supervisor
         if wait and (self.waiting or len(supervisor._closing) >= self._max_closing):
             return False
-        if len(supervisor._live) < self.room or supervisor._expiry.due_first():
+        if len(supervisor._live) < self.room or supervisor._expiry.end_one_due():
             return True
         if self._when_full == "wait":
             return False
         if self._when_full == "refuse":
             raise self._full("and it refuses (when_full='refuse')")
-        idle = supervisor._expiry.idle
-        longest = min(islice(idle, LOOKED_AT), key=_last_used, default=None)
+        longest = supervisor._expiry.idle_longest()
         if longest is None:
             raise self._full("each of them is held, and a held session is never evicted")
         end(longest, CloseReason.EVICTED)
@@ -248,11 +254,15 @@ class Admission:
         self.slow = True
         timer = None
         if self._patience < inf:
-            timer = loop.call_later(self._patience, _give_up, waiter, context=self._supervisor._context)
+            timer = loop.call_later(
+                self._patience, _give_up, waiter, context=self._supervisor._context
+            )
         try:
             await waiter
         except TimeoutError:
-            raise self._full(f"and no room came free within open_timeout={self._patience:g}") from None
+            raise self._full(
+                f"and no room came free within open_timeout={self._patience:g}"
+            ) from None
         except BaseException:
             if waiter.done() and not waiter.cancelled():
                 self.room += 1  # let in, and cancelled before it ran: the next one may
@@ -315,10 +325,6 @@ _policy = lru_cache(maxsize=256)(Policy)
 
 def _shown(limit: float) -> str:
     return "None" if limit == inf else f"{limit:g}"
-
-
-def _last_used(session: Session) -> float:
-    return session.last_used
 
 
 def _give_up(waiter: asyncio.Future[None]) -> None:

@@ -39,7 +39,7 @@ LOCK: Final = "lock"
 class Belongings:
     """The half of `Session` that keeps and owns."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     if TYPE_CHECKING:
         id: str
@@ -105,13 +105,9 @@ class Belongings:
             TypeError: If *call* is no plain function.
         """
         # Written out, as it is most of what a session with one callback costs.
-        if not (type(call) is FunctionType and not call.__code__.co_flags & CO_COROUTINE) and (
-            not callable(call) or inspect.iscoroutinefunction(call)
-        ):
-            raise TypeError(
-                f"callback() needs a plain function, not {call!r}: for an async one, use "
-                f"push_async_callback"
-            )
+        given: object = call
+        if type(given) is not FunctionType or given.__code__.co_flags & CO_COROUTINE:
+            _check_plain(given)
         if self._end is not None or get_ident() != self._supervisor._thread:
             self._check_not_closed()
         callback = Callback(self, call, args, kwargs)
@@ -154,7 +150,11 @@ class Belongings:
         refuse_caller_bound(cm)
         cls = type(cm)
         if not (hasattr(cls, "__enter__") and hasattr(cls, "__exit__")):
-            advice = "use enter_async_context" if hasattr(cls, "__aenter__") else "it has no __enter__ and __exit__"
+            advice = (
+                "use enter_async_context"
+                if hasattr(cls, "__aenter__")
+                else "it has no __enter__ and __exit__"
+            )
             raise TypeError(f"enter_context() needs a context manager, not {cm!r}: {advice}")
         result = cm.__enter__()
         self._own(EnteredContext(self, cm, (), {}))  # type: ignore[arg-type]
@@ -176,8 +176,14 @@ class Belongings:
         refuse_caller_bound(cm)
         cls = type(cm)
         if not (hasattr(cls, "__aenter__") and hasattr(cls, "__aexit__")):
-            advice = "use enter_context" if hasattr(cls, "__enter__") else "it has no __aenter__ and __aexit__"
-            raise TypeError(f"enter_async_context() needs an async context manager, not {cm!r}: {advice}")
+            advice = (
+                "use enter_context"
+                if hasattr(cls, "__enter__")
+                else "it has no __aenter__ and __aexit__"
+            )
+            raise TypeError(
+                f"enter_async_context() needs an async context manager, not {cm!r}: {advice}"
+            )
         result: T = await HostedContext(cast("Session", self), cm).value()
         return result
 
@@ -201,7 +207,9 @@ class Belongings:
         owned.begin(_coroutine(call, args), str(name or f"{self.id}: {owned.where}"))
         return owned
 
-    async def start(self, call: Callable[..., Coroutine[Any, Any, object]], /, *args: Any, name: object = None) -> Any:
+    async def start(
+        self, call: Callable[..., Coroutine[Any, Any, object]], /, *args: Any, name: object = None
+    ) -> Any:
         """
         Same as `start_soon`, but wait until the task calls ``task_status.started(value)``, and return the value.
 
@@ -214,7 +222,9 @@ class Belongings:
         """
         self._check_open()
         owned = StartedTask(cast("Session", self), call)
-        owned.begin(_coroutine(call, args, task_status=owned), str(name or f"{self.id}: {owned.where}"))
+        owned.begin(
+            _coroutine(call, args, task_status=owned), str(name or f"{self.id}: {owned.where}")
+        )
         return await owned.ready()
 
     async def get_or_create(self, key: Hashable, factory: Callable[[], Awaitable[T]]) -> T:
@@ -244,11 +254,22 @@ class Belongings:
             self._steps.pop(step, None)
 
 
+def _check_plain(call: object) -> None:
+    if not callable(call) or inspect.iscoroutinefunction(call):
+        raise TypeError(
+            f"callback() needs a plain function, not {call!r}: for an async one, use "
+            f"push_async_callback"
+        )
+
+
 def _callable(call: Callable[P, T]) -> Callable[P, T]:
-    if not callable(call):
-        if isinstance(call, Coroutine):
-            call.close()
-            raise TypeError("a coroutine was passed where a function is needed: write f, args instead of f(args)")
+    given: object = call
+    if not callable(given):
+        if isinstance(given, Coroutine):
+            given.close()
+            raise TypeError(
+                "a coroutine was passed where a function is needed: write f, args instead of f(args)"
+            )
         raise TypeError(f"a function is needed, not {call!r}")
     return call
 

@@ -46,17 +46,25 @@ def seconds(name: str, value: Seconds, *, zero: bool = False) -> float:
     """Validate a duration and return it in seconds."""
     if isinstance(value, timedelta):
         number = value.total_seconds()
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif type(value) is not bool and isinstance(value, int | float):
         number = float(value)
     else:
         raise TypeError(
             f"{name} must be seconds as a number or a timedelta, not {value!r} ({type(value).__name__})"
         )
     if not isfinite(number):
-        raise ValueError(f"{name} must be a finite number of seconds, not {number}: write {name}=None for 'never'")
+        raise ValueError(
+            f"{name} must be a finite number of seconds, not {number}: write {name}=None for 'never'"
+        )
     if number < 0 or (number == 0 and not zero):
-        advice = f"at least 0 seconds, not {number}" if zero else f"more than 0 seconds, not {number:g}"
-        raise ValueError(f"{name} must be {advice}: write {name}=None for 'never'" if not zero else f"{name} must be {advice}")
+        advice = (
+            f"at least 0 seconds, not {number}" if zero else f"more than 0 seconds, not {number:g}"
+        )
+        raise ValueError(
+            f"{name} must be {advice}: write {name}=None for 'never'"
+            if not zero
+            else f"{name} must be {advice}"
+        )
     return number
 
 

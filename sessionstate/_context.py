@@ -34,7 +34,7 @@ else:
     # 3.11 looks the running loop up in Python, at ten times the cost of the rest.
     from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
 
-    current_task = _current_tasks.get
+    current_task: Callable[[asyncio.AbstractEventLoop], Task | None] = _current_tasks.get
 
 
 def running_task() -> Task | None:

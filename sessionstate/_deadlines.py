@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import frexp, inf, ldexp
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sortedcontainers import SortedDict
 
@@ -38,7 +38,7 @@ CHUNK: Final = 5460  # what a dict of 8192 slots holds; one more and it is copie
 class Queued(Protocol):
     """Whatever can wait for a deadline: it remembers the chunk that holds it."""
 
-    _chunk: dict[Queued, None] | None
+    _chunk: dict[Any, None] | None
 
 
 def grain_of(timeout: float) -> float:
@@ -47,9 +47,6 @@ def grain_of(timeout: float) -> float:
 
 
 Q = TypeVar("Q", bound=Queued)
-
-if TYPE_CHECKING:
-    Chunk = dict[Queued, None]
 
 
 class DeadlineQueue(Generic[Q]):
@@ -63,7 +60,7 @@ class DeadlineQueue(Generic[Q]):
     __slots__ = ("_ticks",)
 
     def __init__(self) -> None:
-        self._ticks: SortedDict[float, list[dict[Queued, None]]] = SortedDict()
+        self._ticks: SortedDict[float, list[dict[Q, None]]] = SortedDict()
 
     def __len__(self) -> int:
         return sum(len(chunk) for chunks in self._ticks.values() for chunk in chunks)
@@ -72,7 +69,7 @@ class DeadlineQueue(Generic[Q]):
         """Yield each one, earliest tick first, in the order of arrival within a tick."""
         for chunks in self._ticks.values():
             for chunk in chunks:
-                yield from chunk  # type: ignore[misc]
+                yield from chunk
 
     def add(self, item: Q, due: float, grain: float) -> float:
         """
@@ -101,7 +98,7 @@ class DeadlineQueue(Generic[Q]):
             del chunk[item]
             item._chunk = None
 
-    def due(self, now: float) -> dict[Queued, None] | None:
+    def due(self, now: float) -> dict[Q, None] | None:
         """Return a chunk that has something due at *now*, to be emptied with `popitem`; None if none has."""
         return None if self.next_tick() > now else self._ticks.peekitem(0)[1][-1]
 
@@ -119,7 +116,7 @@ class DeadlineQueue(Generic[Q]):
 
     def _check(self) -> None:
         """Raise AssertionError unless every invariant holds."""
-        self._ticks._check()
+        SortedDict._check(self._ticks)  # type: ignore[attr-defined]
         for chunks in self._ticks.values():
             assert chunks, "a tick without a chunk"
             for chunk in chunks:

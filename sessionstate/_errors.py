@@ -82,5 +82,7 @@ class SupervisorClosed(SessionError, RuntimeError):
 
 
 def _ordinal(number: int) -> str:
-    tail = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    tail = (
+        "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
     return f"{number}{tail}"

@@ -164,13 +164,12 @@ class Observers:
         # Weak, so that a stream that its reader has dropped does not fill for ever.
         self._streams: dict[int, weakref.ref[EventStream]] = {}
 
-    def add(self, hooks: list[H], hook: H) -> H:
-        """Register *hook* and return it, so that this is a decorator."""
+    def add(self, hooks: list[H], hook: H) -> None:
+        """Register *hook*."""
         if not callable(hook):
             raise TypeError(f"a hook must be a function, not {hook!r}")
         hooks.append(hook)
         self.active = True
-        return hook
 
     def stream(self, limit: int) -> EventStream:
         """Return a new stream."""
@@ -215,10 +214,14 @@ class Observers:
             reason, at = session._end
             lifetime = at - session.opened_at
             self._tell(
-                SessionEnded(session.id, session.incarnation, session._clock(), reason, lifetime, errors)
+                SessionEnded(
+                    session.id, session.incarnation, session._clock(), reason, lifetime, errors
+                )
             )
 
-    def close_calls(self, session: Session, reason: CloseReason) -> list[Callable[[], object]] | None:
+    def close_calls(
+        self, session: Session, reason: CloseReason
+    ) -> list[Callable[[], object]] | None:
         """Return what is to be called before anything of *session* is released."""
         return [partial(hook, session, reason) for hook in self.on_close] if self.on_close else None
 
@@ -228,7 +231,9 @@ class Observers:
         """Tell of an error, once; return what is to be awaited."""
         self._counts.clean_up_errors += 1
         if self._streams:
-            self._tell(CleanUpFailed(session.id, session.incarnation, session._clock(), where, error))
+            self._tell(
+                CleanUpFailed(session.id, session.incarnation, session._clock(), where, error)
+            )
         late: list[tuple[Awaitable[object], str]] = []
         token = current.set(session)
         try:
@@ -236,7 +241,9 @@ class Observers:
                 try:
                     result = hook(session, error, where)
                 except Exception:
-                    logger.exception("an on_error hook failed while it was told of %r in %s", error, where)
+                    logger.exception(
+                        "an on_error hook failed while it was told of %r in %s", error, where
+                    )
                 else:
                     if isinstance(result, Awaitable):
                         late.append((_guarded(result, error, where), "on_error hook"))

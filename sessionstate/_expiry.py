@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SLICE: Final = 0.0005  # seconds of work before others get their turn
 BATCH: Final = 8  # sessions between two looks at the clock
 LONGEST: Final = 86_400.0  # of a sleep: loops refuse much longer timers
+LOOKED_AT: Final = 256  # sessions among which room is sought
 RETRY: Final = 1.0  # seconds after which a session is looked at again whose expiry failed
 ROUND_UP: Final = 0.001  # uvloop's timers fire up to this early; sleeping for less would spin
 
@@ -47,12 +49,17 @@ class Expiry:
 
     def start(self) -> None:
         """Begin to watch, and begin again whenever the task dies."""
+        if self._stopped:
+            return
         supervisor = self._supervisor
         loop = supervisor._loop
         real = clock_of(loop) is time.monotonic
         self._work_clock = time.perf_counter if real else loop.time
         self._task = asyncio.Task(
-            self._run(), loop=loop, name=f"{supervisor.name}: expiry", context=supervisor._context.copy()
+            self._run(),
+            loop=loop,
+            name=f"{supervisor.name}: expiry",
+            context=supervisor._context.copy(),
         )
         self._task.add_done_callback(self._died, context=supervisor._context)
 
@@ -64,13 +71,16 @@ class Expiry:
             self._task.cancel()
 
     def _died(self, task: Task) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("the expiry task died, and is begun again", exc_info=task.exception())
         loop = self._supervisor._loop
-        if not self._stopped and not loop.is_closed():
-            self._supervisor._counts.restarts += 1
-            self._disarm()
+        if self._stopped or loop.is_closed():
+            return
+        self._supervisor._counts.restarts += 1
+        self._disarm()
+        if task.cancelled():
             self.start()
+        else:  # at once, it would die at once again
+            logger.error("the expiry task died, and is begun again", exc_info=task.exception())
+            loop.call_later(RETRY, self.start, context=self._supervisor._context)
 
     def _disarm(self) -> None:
         self.armed = inf
@@ -120,7 +130,7 @@ class Expiry:
                         break
                     session = chunk.popitem()[0]
                     session._chunk = None
-                    self._end_or_requeue(session, queue, now)  # type: ignore[arg-type]
+                    self._end_or_requeue(session, queue, now)
                 await supervisor._admission.breathe()
                 if self._work_clock() >= until:
                     await asyncio.sleep(0)
@@ -139,14 +149,26 @@ class Expiry:
             if session._end is None and session._chunk is None:
                 queue.add(session, now + RETRY, grain_of(RETRY))
 
-    def due_first(self) -> bool:
-        """End one session that is due but not yet swept, to make room; tell whether there was one."""
+    def end_one_due(self) -> bool:
+        """End one session that is due but not swept yet, to make room; tell whether there was one."""
         now = self._supervisor._clock()
         for queue in (self.held, self.idle):
             while (chunk := queue.due(now)) is not None:
                 session = chunk.popitem()[0]
                 session._chunk = None
-                self._end_or_requeue(session, queue, now)  # type: ignore[arg-type]
-                if session._end is not None:  # type: ignore[attr-defined]
+                self._end_or_requeue(session, queue, now)
+                if session._end is not None:
+                    return True
+            for session in islice(queue, LOOKED_AT):  # due, though its tick is still to come
+                if session._due() <= now:
+                    end(session, *session._due_reason())
                     return True
         return False
+
+    def idle_longest(self) -> Session | None:
+        """Return the session that is idle longest, among those whose deadlines come first."""
+        return min(islice(self.idle, LOOKED_AT), key=_last_used, default=None)
+
+
+def _last_used(session: Session) -> float:
+    return session.last_used

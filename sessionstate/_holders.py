@@ -130,6 +130,7 @@ class Block:
                 or not self.creates
             ):
                 session = await admission.find(self)
+                now = supervisor._clock()
             else:
                 session = Session(supervisor, self._id, now, self._code, self._lasti)
                 live[self._id] = session
@@ -144,6 +145,7 @@ class Block:
             )
         ):
             session = await admission.find(self)
+            now = supervisor._clock()
         # From here on without an await: found or made, it is held at once.
         self._session = session
         self._cancelling = 0 if task is None else task.cancelling()
@@ -303,7 +305,12 @@ class Owner(Block):
                 session.last_used = session._clock()
                 session._go_idle()
             return None
-        if last and session._steps is session._tasks is None and not self._supervisor._observers.active:
+        if (
+            last
+            and session._steps is None
+            and session._tasks is None
+            and not self._supervisor._observers.active
+        ):
             vanish(session, reason)
             return None
         ending = end(session, reason, error, claim=True)

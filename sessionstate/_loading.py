@@ -25,7 +25,9 @@ class Load(OwnedTask):
 
     __slots__ = ("key", "needs", "waiters")
 
-    def __init__(self, session: Session, key: Hashable, factory: Callable[[], Awaitable[Any]]) -> None:
+    def __init__(
+        self, session: Session, key: Hashable, factory: Callable[[], Awaitable[Any]]
+    ) -> None:
         super().__init__(session, factory)
         self.key = key
         self.waiters: dict[asyncio.Future[Any], None] = {}
@@ -52,9 +54,7 @@ class Load(OwnedTask):
             if not waiter.done():
                 waiter.set_result(value)
 
-    def _settle(
-        self, session: Session, error: BaseException | None, cancelled: bool
-    ) -> None:
+    def _settle(self, session: Session, error: BaseException | None, cancelled: bool) -> None:
         """Tell the waiters; nothing is left for the session to hear."""
         loaded = session._slots.get(_LOADED, {})
         if loaded.get(self.key) is self:
@@ -82,7 +82,8 @@ async def load(session: Session, key: Hashable, factory: Callable[[], Awaitable[
     if not isinstance(found, Load):
         value: T = found
         return value
-    return await _join(session, found)
+    joined: T = await _join(session, found)
+    return joined
 
 
 async def _join(session: Session, found: Load) -> Any:

@@ -41,12 +41,18 @@ def dump(supervisor: Supervisor) -> str:
     for session in [*supervisor._live.values(), *supervisor._closing.values()]:
         lines.append(f"  {describe_session(session)}")
         age = session._clock() - session.opened_at
-        lines.append(f"    opened {age:.3g} s ago at {session.opened_where} (life {session.incarnation})")
+        lines.append(
+            f"    opened {age:.3g} s ago at {session.opened_where} (life {session.incarnation})"
+        )
         lines += [f"    held by {block.where}" for block in session._holders or ()]
         if session._end is not None:
-            lines.append(f"    ended {session._ended_ago():.3g} s ago ({session._end[0]}), and cleans up")
+            lines.append(
+                f"    ended {session._ended_ago():.3g} s ago ({session._end[0]}), and cleans up"
+            )
         elif session.deadline is None:
-            lines.append("    has no deadline" + ("" if session._holders else ": every limit is None"))
+            lines.append(
+                "    has no deadline" + ("" if session._holders else ": every limit is None")
+            )
         lines += [f"    owns {owned.where}" for owned in session._tasks or ()]
         lines += [f"    owns {step.where}" for step in session._steps or ()]
         names = [key.partition("\x00")[0] for key in session._slots if "\x00" in key]

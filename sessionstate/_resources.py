@@ -96,7 +96,9 @@ class AsyncCallback(Callback):
         self._session = None
         result = self._call(*self._args, **self._kwargs)
         if not isinstance(result, Awaitable):
-            raise TypeError(f"{self.where} returned {result!r}, which cannot be awaited: use callback")
+            raise TypeError(
+                f"{self.where} returned {result!r}, which cannot be awaited: use callback"
+            )
         return result
 
 
@@ -169,7 +171,7 @@ def hide(task: Task) -> None:
 
     The function is documented under "Extending asyncio" in the standard library.
     """
-    asyncio._unregister_task(task)  # type: ignore[attr-defined]
+    asyncio._unregister_task(task)
 
 
 class Fatal(Exception):  # noqa: N818

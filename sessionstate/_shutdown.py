@@ -49,6 +49,8 @@ class Shutdown:
         self._begin()
 
     def _begin(self, died: Task | None = None) -> None:
+        if died is not None and not died.cancelled() and died.exception() is not None:
+            self._over.set_exception(died.exception() or RuntimeError())
         if not self._over.done() and not self._supervisor._loop.is_closed():
             supervisor = self._supervisor
             self._task = asyncio.Task(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, ItemsView, Iterator, KeysView, MutableMapping, ValuesView
 from itertools import count
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from . import _default
 from ._context import current, refuse_copy
@@ -30,7 +30,9 @@ _numbers = count(1)
 def _slot_key(name: object, kind: str) -> str:
     """Return a key that no other map or var has, and that knows its name."""
     if not isinstance(name, str) or not name:
-        raise TypeError(f"a {kind} needs a name, a non-empty str, not {name!r}: it shows in dumps and reports")
+        raise TypeError(
+            f"a {kind} needs a name, a non-empty str, not {name!r}: it shows in dumps and reports"
+        )
     return f"{name}\x00{next(_numbers)}"
 
 
@@ -75,14 +77,18 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
 
     __slots__ = ("__weakref__", "_adopt", "_key", "_live")
 
-    def __init__(self, name: str, *, supervisor: Supervisor | None = None, adopt: bool = False) -> None:
+    def __init__(
+        self, name: str, *, supervisor: Supervisor | None = None, adopt: bool = False
+    ) -> None:
         self._key = _slot_key(name, "SessionMap")
         if supervisor is not None and not isinstance(supervisor, Supervisor):
             raise TypeError(f"supervisor must be a Supervisor, not {supervisor!r}")
         self._live = None if supervisor is None else supervisor._live
         self._adopt = adopt
 
-    __reduce_ex__ = refuse_copy("a SessionMap", "it holds nothing itself; dict(map) copies the values")
+    __reduce_ex__ = refuse_copy(
+        "a SessionMap", "it holds nothing itself; dict(map) copies the values"
+    )
     __hash__ = None  # type: ignore[assignment]
 
     @property
@@ -147,7 +153,9 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
         if not self._adopt or supervisor is None:
             raise SessionNotFound(id)
         if supervisor._entered and get_ident() != supervisor._thread:
-            raise RuntimeError(f"session {id!r} cannot be opened from another thread than its supervisor's")
+            raise RuntimeError(
+                f"session {id!r} cannot be opened from another thread than its supervisor's"
+            )
         frame = sys._getframe(2)
         return supervisor._admission.adopt(
             id, Visitor(supervisor, id, NOTHING_NAMED, frame.f_code, frame.f_lasti)
@@ -163,10 +171,51 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
             raise KeyError(session.id) from None
         session.touch()
 
+    @overload
+    def get(self, id: str | Session, default: None = None, /) -> V | None: ...
+    @overload
+    def get(self, id: str | Session, default: V | D, /) -> V | D: ...
+    def get(self, id: str | Session, default: D | None = None, /) -> V | D | None:
+        """Return the value, or *default* if there is none."""
+        try:
+            return self[id]
+        except KeyError:
+            return default
+
+    def setdefault(self, id: str | Session, default: V, /) -> V:
+        """Return the value, and store *default* first if there is none."""
+        try:
+            return self[id]
+        except KeyError:
+            self[id] = default
+            return default
+
+    @overload
+    def pop(self, id: str | Session, /) -> V: ...
+    @overload
+    def pop(self, id: str | Session, default: V | D, /) -> V | D: ...
+    def pop(self, id: str | Session, default: Any = _MISSING, /) -> Any:
+        """Drop the value and return it; *default*, if given, where there is none."""
+        try:
+            value = self[id]
+        except KeyError:
+            if default is _MISSING:
+                raise
+            return default
+        del self[id]
+        return value
+
+    @overload
+    def peek(self, id: str | Session, default: None = None) -> V | None: ...
+    @overload
+    def peek(self, id: str | Session, default: V | D) -> V | D: ...
     def peek(self, id: str | Session, default: D | None = None) -> V | D | None:
         """Return the value, or *default*, without touching the session."""
-        session = None if isinstance(id, Session) and id._closed() else self._find(id)
-        return default if session is None else session._slots.get(self._key, default)
+        if isinstance(id, Session):
+            found = id if id._supervisor._live is self._sessions() else None
+        else:
+            found = self._sessions().get(id)
+        return default if found is None else found._slots.get(self._key, default)
 
     def __contains__(self, id: object) -> bool:
         if isinstance(id, Session):
@@ -234,7 +283,9 @@ class SessionVar(Generic[V]):
             )
         if factory is not None:
             if not callable(factory):
-                raise TypeError(f"the factory of SessionVar {name!r} must be a function, not {factory!r}")
+                raise TypeError(
+                    f"the factory of SessionVar {name!r} must be a function, not {factory!r}"
+                )
             if asyncio.iscoroutinefunction(factory):
                 raise TypeError(
                     f"the factory of SessionVar {name!r} is async, and get() never waits: use "

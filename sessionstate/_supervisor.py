@@ -22,7 +22,7 @@ from ._clock import UNSET, Seconds, Unset, clock_of, limit, seconds
 from ._context import Task, refuse_copy
 from ._default import enlist
 from ._errors import SessionNotFound, SupervisorClosed
-from ._events import CloseHook, ErrorHook, EventStream, Observers, OpenHook, logger
+from ._events import EventStream, Observers, logger
 from ._expiry import Expiry
 from ._holders import NOTHING_NAMED, Block, Owner, Settings, StrictVisitor, Visitor
 from ._reasons import CloseReason, SessionState
@@ -35,9 +35,7 @@ from ._teardown import Ending, end
 from ._waiting import clean_up_errors, settle
 
 D = TypeVar("D")
-OH = TypeVar("OH", bound=OpenHook)
-CH = TypeVar("CH", bound=CloseHook)
-EH = TypeVar("EH", bound=ErrorHook)
+R = TypeVar("R")
 
 
 class Live(dict[str, Session]):
@@ -110,7 +108,9 @@ class Supervisor(Mapping[str, Session]):
         if when_full not in ("evict", "refuse", "wait"):
             raise ValueError(f"when_full must be 'evict', 'refuse' or 'wait', not {when_full!r}")
         if clock is not None and not callable(clock):
-            raise TypeError(f"clock must be a function that returns seconds, such as time.monotonic, not {clock!r}")
+            raise TypeError(
+                f"clock must be a function that returns seconds, such as time.monotonic, not {clock!r}"
+            )
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {name!r}")
         self.name = name
@@ -124,7 +124,11 @@ class Supervisor(Mapping[str, Session]):
         self._number = 0
         self._observers = Observers(self._counts)
         self._admission = Admission(
-            self, self._max_sessions, when_full, limit("open_timeout", open_timeout), _count("max_closing", max_closing)
+            self,
+            self._max_sessions,
+            when_full,
+            limit("open_timeout", open_timeout),
+            _count("max_closing", max_closing),
         )
         self._expiry = Expiry(self)
         self._context = Context()  # timers keep their context alive: a clean one pins nothing
@@ -176,7 +180,10 @@ class Supervisor(Mapping[str, Session]):
         return self
 
     async def __aexit__(
-        self, cls: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        cls: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         await self._stop()
 
@@ -192,7 +199,9 @@ class Supervisor(Mapping[str, Session]):
 
     def _start(self, code: CodeType, lasti: int) -> None:
         if self._entered:
-            raise RuntimeError(f"supervisor {self.name!r} was entered before: make a new one for each 'async with'")
+            raise RuntimeError(
+                f"supervisor {self.name!r} was entered before: make a new one for each 'async with'"
+            )
         loop = asyncio.get_running_loop()
         if self._default:
             enlist(loop, self)
@@ -208,7 +217,9 @@ class Supervisor(Mapping[str, Session]):
     async def _stop(self) -> None:
         """Leave: end every session, and wait for that through every cancellation."""
         if not self._entered:
-            raise RuntimeError(f"supervisor {self.name!r} was not entered: write 'async with Supervisor()'")
+            raise RuntimeError(
+                f"supervisor {self.name!r} was not entered: write 'async with Supervisor()'"
+            )
         self._check_loop()
         if self._shutdown is None:
             self._shutdown = Shutdown(self)
@@ -321,10 +332,14 @@ class Supervisor(Mapping[str, Session]):
             SupervisorClosed: If the supervisor is not running.
             SessionClosed: If it ended while its `on_open` hooks ran.
         """
-        settings = Settings(_named("idle_timeout", idle_timeout), None, None, _named("max_age", max_age))
+        settings = Settings(
+            _named("idle_timeout", idle_timeout), None, None, _named("max_age", max_age)
+        )
         self._check_loop()
         frame = sys._getframe(1)
-        return await self._admission.open(Visitor(self, check_id(id), settings, frame.f_code, frame.f_lasti))
+        return await self._admission.open(
+            Visitor(self, check_id(id), settings, frame.f_code, frame.f_lasti)
+        )
 
     async def lookup(self, id: str) -> Session | None:
         """
@@ -401,7 +416,7 @@ class Supervisor(Mapping[str, Session]):
 
     # Observers
 
-    def on_open(self, hook: OH) -> OH:
+    def on_open(self, hook: Callable[[Session], R]) -> Callable[[Session], R]:
         """
         Register a hook, ``hook(session)``, sync or async, to run before the body of a new session.
 
@@ -411,21 +426,27 @@ class Supervisor(Mapping[str, Session]):
         self._admission.changed()
         return hook
 
-    def on_close(self, hook: CH) -> CH:
+    def on_close(
+        self, hook: Callable[[Session, CloseReason], R]
+    ) -> Callable[[Session, CloseReason], R]:
         """
         Register a hook, ``hook(session, reason)``, sync or async, to run once when a session ends.
 
         It runs once the holders are out and before anything is released. Usable as a decorator.
         """
-        return self._observers.add(self._observers.on_close, hook)
+        self._observers.add(self._observers.on_close, hook)
+        return hook
 
-    def on_error(self, hook: EH) -> EH:
+    def on_error(
+        self, hook: Callable[[Session, BaseException, str], R]
+    ) -> Callable[[Session, BaseException, str], R]:
         """
         Register a hook, ``hook(session, exception, where)``, sync or async, to run for each clean-up error.
 
         Usable as a decorator.
         """
-        return self._observers.add(self._observers.on_error, hook)
+        self._observers.add(self._observers.on_error, hook)
+        return hook
 
     def events(self, limit: int = 1024) -> EventStream:
         """
@@ -534,7 +555,9 @@ class Supervisor(Mapping[str, Session]):
     def _log_errors(self, session: Session, ending: Ending) -> None:
         """Log the errors of a clean-up that nobody raises, unless hooks were told of them."""
         if ending.errors and not self._observers.on_error:
-            logger.error("nobody waited for this clean-up", exc_info=clean_up_errors(session, ending))
+            logger.error(
+                "nobody waited for this clean-up", exc_info=clean_up_errors(session, ending)
+            )
 
     def _report(self, session: Session, error: BaseException, where: str) -> None:
         """Report an error outside of a session's end."""
@@ -542,7 +565,11 @@ class Supervisor(Mapping[str, Session]):
         if not self._observers.on_error:
             logger.error("%s of session %r failed", where, session.id, exc_info=error)
         for awaitable, name in late:
-            self._keep(asyncio.Task(_await(awaitable), loop=self._loop, name=name, context=self._context.copy()))
+            self._keep(
+                asyncio.Task(
+                    _await(awaitable), loop=self._loop, name=name, context=self._context.copy()
+                )
+            )
 
     def _expiry_failed(self, session: Session, error: Exception) -> None:
         self._counts.expiry_errors += 1
@@ -562,7 +589,11 @@ class Supervisor(Mapping[str, Session]):
     def _check_running(self) -> None:
         if not self._running:
             state = "was left" if self._entered else "is not running"
-            advice = "it opens no more sessions" if self._entered else "write 'async with supervisor:' around its use"
+            advice = (
+                "it opens no more sessions"
+                if self._entered
+                else "write 'async with supervisor:' around its use"
+            )
             raise SupervisorClosed(f"supervisor {self.name!r} {state}: {advice}")
 
     def _check_loop(self) -> None:
@@ -634,7 +665,11 @@ def _count(name: str, value: int | None) -> float:
 def check_id(id: object) -> str:
     """Refuse what is no id."""
     if not isinstance(id, str):
-        raise TypeError(f"a session's id is a str, not {id!r} ({type(id).__name__}): pass str(...) or the session's .id")
+        raise TypeError(
+            f"a session's id is a str, not {id!r} ({type(id).__name__}): pass str(...) or the session's .id"
+        )
     if not id:
-        raise ValueError("a session's id is a non-empty str: leave it out of session() for a random one")
+        raise ValueError(
+            "a session's id is a non-empty str: leave it out of session() for a random one"
+        )
     return id

@@ -107,7 +107,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_real(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in ("real_loop", "real_time"))
+    return any(item.get_closest_marker(name) for name in ("real_loop",))
 
 
 def _uvloop() -> asyncio.AbstractEventLoop:

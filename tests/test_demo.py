@@ -238,7 +238,7 @@ def alive(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.real_time
+@pytest.mark.real_loop
 class TestProcesses:
     def test_a_killed_client_is_really_killed(self) -> None:
         """
@@ -341,7 +341,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Finishe
             process.communicate()
 
 
-@pytest.mark.real_time
+@pytest.mark.real_loop
 class TestDemo:
     def test_nothing_is_left(self, runs: dict[str, Finished]) -> None:
         """
