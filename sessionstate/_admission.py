@@ -178,9 +178,12 @@ class Admission:
             cancelled = isinstance(error, asyncio.CancelledError)
             reason = CloseReason.CANCELLED if cancelled else CloseReason.FAILED
             ending = end(session, reason, error, claim=True)
-        if await block._leave(session, ending, error):  # a hook asked for the end itself
-            raise session._closed_error()
-        raise error
+        try:
+            if await block._leave(session, ending, error):  # a hook asked for the end itself
+                raise session._closed_error()
+            raise error
+        finally:
+            del error, ending  # their tracebacks lead here: no cycles
 
     @staticmethod
     async def _wait_for_opening(session: Session, opening: asyncio.Future[None]) -> None:

@@ -20,10 +20,12 @@ from ._resources import (
     HostedContext,
     OwnedTask,
     StartedTask,
+    exc_info,
     refuse_caller_bound,
 )
 
 if TYPE_CHECKING:
+    from ._errors import SessionClosed
     from ._reasons import CloseReason
     from ._session import Session
     from ._supervisor import Supervisor
@@ -39,16 +41,18 @@ LOCK: Final = "lock"
 class Belongings:
     """The half of `Session` that keeps and owns."""
 
-    __slots__: tuple[str, ...] = ()
+    __slots__ = ("_slots", "_steps", "_tasks")
+
+    _slots: dict[str, Any]
+    _tasks: dict[OwnedTask, None] | None
+    _steps: dict[Callback | HostedContext, None] | None
 
     if TYPE_CHECKING:
         id: str
         _end: tuple[CloseReason, float] | None
         _supervisor: Supervisor
-        _slots: dict[str, Any]
-        _tasks: dict[OwnedTask, None] | None
-        _steps: dict[Callback | HostedContext, None] | None
 
+        def _closed_error(self) -> SessionClosed: ...
         def _check_open(self) -> None: ...
         def _check_not_closed(self) -> None: ...
 
@@ -157,6 +161,10 @@ class Belongings:
             )
             raise TypeError(f"enter_context() needs a context manager, not {cm!r}: {advice}")
         result = cm.__enter__()
+        if self._end is not None:  # entering it ended the session
+            closed = self._closed_error()
+            cm.__exit__(*exc_info(closed))
+            raise closed
         self._own(EnteredContext(self, cm, (), {}))  # type: ignore[arg-type]
         return result
 

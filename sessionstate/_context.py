@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from ._loading import Load
     from ._session import Session
 
 Task = asyncio.Task[Any]
@@ -21,6 +22,9 @@ current: ContextVar[Session] = ContextVar("sessionstate.current")
 
 serving: ContextVar[tuple[Session, ...]] = ContextVar("sessionstate.serving", default=())
 """The sessions that cannot end before the code that runs here does: it is their task or clean-up."""
+
+loading: ContextVar[Load | None] = ContextVar("sessionstate.loading", default=None)
+"""The load that waits for what runs here, if any."""
 
 _waiting: dict[Task, Session] = {}
 """The session whose end a task waits for."""

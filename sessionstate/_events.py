@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ._context import current
 from ._reasons import CloseReason
@@ -156,7 +156,7 @@ class Observers:
     """Those who are told what happens to the sessions of one supervisor."""
 
     def __init__(self, counts: Counts) -> None:
-        self.active = False
+        self.active = self._ended = False
         self.on_open: list[OpenHook] = []
         self.on_close: list[CloseHook] = []
         self.on_error: list[ErrorHook] = []
@@ -174,6 +174,9 @@ class Observers:
     def stream(self, limit: int) -> EventStream:
         """Return a new stream."""
         stream = EventStream(self, limit)
+        if self._ended:
+            stream._end()
+            return stream
         key = id(stream)
         self._streams[key] = weakref.ref(stream, lambda _: self._streams.pop(key, None))
         self.active = True
@@ -185,6 +188,7 @@ class Observers:
 
     def end(self) -> None:
         """End every stream: nothing more will happen."""
+        self._ended = True
         for ref in list(self._streams.values()):
             stream = ref()
             if stream is not None:
@@ -227,34 +231,40 @@ class Observers:
 
     def error(
         self, session: Session, error: BaseException, where: str
-    ) -> list[tuple[Awaitable[object], str]]:
-        """Tell of an error, once; return what is to be awaited."""
+    ) -> tuple[list[tuple[Awaitable[object], str]], BaseException | None]:
+        """Tell of an error, once; return what is to be awaited, and what is to be raised at last."""
         self._counts.clean_up_errors += 1
         if self._streams:
             self._tell(
                 CleanUpFailed(session.id, session.incarnation, session._clock(), where, error)
             )
         late: list[tuple[Awaitable[object], str]] = []
+        fatal: BaseException | None = None
         token = current.set(session)
         try:
             for hook in self.on_error:
                 try:
                     result = hook(session, error, where)
-                except Exception:
-                    logger.exception(
-                        "an on_error hook failed while it was told of %r in %s", error, where
-                    )
+                except (KeyboardInterrupt, SystemExit) as raised:
+                    fatal = fatal or raised
+                except BaseException:
+                    logger.exception(HOOK_FAILED, error, where)
                 else:
                     if isinstance(result, Awaitable):
                         late.append((_guarded(result, error, where), "on_error hook"))
         finally:
             current.reset(token)
-        return late
+        return late, fatal
+
+
+HOOK_FAILED: Final = "an on_error hook failed while it was told of %r in %s"
 
 
 async def _guarded(hook: Awaitable[object], error: BaseException, where: str) -> None:
     """Await an on_error hook, whose own error must not be reported to itself."""
     try:
         await hook
-    except Exception:
-        logger.exception("an on_error hook failed while it was told of %r in %s", error, where)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
+        logger.exception(HOOK_FAILED, error, where)

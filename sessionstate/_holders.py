@@ -221,54 +221,58 @@ class Block:
             if self.owner and self.asked and ending is None:
                 ending = around
                 ending.claimed = True
-        interruption: asyncio.CancelledError | None = None
-        if (
-            self.owner
-            and not session._closed()
-            and not isinstance(error, GeneratorExit)
-            and not would_deadlock(session)
-        ):
-            interruption = await wait_through(session)
-        if ending is not None and ending.session is not None:
-            ending.disclaim(session)
-            ending = None
         if self.task is not None:
             for _ in range(self.sent):
                 self.task.uncancel()
-        if ending is not None and ending.fatal is not None:
-            raise ending.fatal
-        if interruption is not None:
-            if ending is not None:
+        interruption: BaseException | None = None
+        try:
+            if (
+                self.owner
+                and not session._closed()
+                and not isinstance(error, GeneratorExit)
+                and not would_deadlock(session)
+            ):
+                interruption = await wait_through(session)
+            if ending is not None and ending.session is not None:
                 ending.disclaim(session)
-            if error is not None and interruption is not error:
-                interruption.__context__ = error
-            raise interruption
-        if self._was_interrupted_by(error):
-            if anyio.current_effective_deadline() == -inf:
-                await anyio.lowlevel.checkpoint()  # a scope around is cancelled too: let it say so
-            if not self.asked:
-                closed = session._closed_error() if around is None else around.closed_error(session)
-                raise closed from closed.__cause__
-            if ending is not None:
+                ending = None
+            if ending is not None and ending.fatal is not None:
+                raise ending.fatal
+            if interruption is not None and self._wanted_elsewhere():
+                if ending is not None:
+                    ending.disclaim(session)
+                if error is not None and interruption is not error:
+                    interruption.__context__ = error
+                raise interruption
+            if self._was_interrupted_by(error):
+                if anyio.current_effective_deadline() == -inf:
+                    await anyio.lowlevel.checkpoint()  # a scope around is cancelled: let it say so
+                if not self.asked:
+                    raise (
+                        session._closed_error() if around is None else around.closed_error(session)
+                    )
+                if ending is not None:
+                    raise_errors(session, ending)
+                return True
+            if ending is not None and error is None:
                 raise_errors(session, ending)
-            return True
-        if ending is not None:
-            if error is None:
-                raise_errors(session, ending)
-            else:
-                for each in ending.errors:
-                    error.add_note(f"error in the clean-up of session {session.id!r}: {each!r}")
-        return None
+            for each in () if ending is None or error is None else ending.errors:
+                error.add_note(f"error in the clean-up of session {session.id!r}: {each!r}")
+            return None
+        finally:
+            del error, interruption, around, ending  # tracebacks lead here: no cycles
+
+    def _wanted_elsewhere(self) -> bool:
+        """Tell whether somebody else wants the task cancelled, beside this block's session."""
+        return self.task is None or self.task.cancelling() > self._cancelling
 
     def _was_interrupted_by(self, error: BaseException | None) -> bool:
         """Tell whether *error* is what this block was sent, and nobody else wants an end too."""
-        task = self.task
         return (
             isinstance(error, asyncio.CancelledError)
             and self.sent > 0
-            and task is not None
-            and task is current_task(self._supervisor._loop)
-            and task.cancelling() <= self._cancelling
+            and self.task is current_task(self._supervisor._loop)
+            and not self._wanted_elsewhere()
         )
 
 

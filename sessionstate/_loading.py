@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ._context import describe
+from ._context import describe, loading
 from ._errors import SessionClosed
 from ._resources import OwnedTask, cancelled_outside, retrieved
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOADED: Final = "loaded"
-_loading: ContextVar[Load | None] = ContextVar("sessionstate.loading", default=None)
 
 
 class Load(OwnedTask):
@@ -40,7 +38,7 @@ class Load(OwnedTask):
 
     async def run(self, session: Session, factory: Callable[[], Awaitable[Any]]) -> None:
         """Load, and hand the value to the session and all waiters at once."""
-        _loading.set(self)
+        loading.set(self)
         awaitable = factory()
         if not isinstance(awaitable, Awaitable):
             raise TypeError(
@@ -54,7 +52,7 @@ class Load(OwnedTask):
             if not waiter.done():
                 waiter.set_result(value)
 
-    def _settle(self, session: Session, error: BaseException | None, cancelled: bool) -> None:
+    def _settle(self, session: Session, error: BaseException | None, *, cancelled: bool) -> None:
         """Tell the waiters; nothing is left for the session to hear."""
         loaded = session._slots.get(_LOADED, {})
         if loaded.get(self.key) is self:
@@ -87,7 +85,7 @@ async def load(session: Session, key: Hashable, factory: Callable[[], Awaitable[
 
 
 async def _join(session: Session, found: Load) -> Any:
-    asking = _loading.get()
+    asking = loading.get()
     if asking is not None and found.waits_for(asking):
         raise RuntimeError(
             f"get_or_create({found.key!r}) of session {session.id!r} would wait for itself: its factory needs, "

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ._context import Task, current, describe, serving
+from ._context import Task, current, describe, loading, serving
 from ._errors import SessionClosed
 
 if TYPE_CHECKING:
@@ -191,6 +191,9 @@ class OwnedTask:
 
     __slots__ = ("_cancelled", "_session", "_task", "where")
 
+    detached = True
+    """Whether the one who starts it does not wait for it."""
+
     def __init__(self, session: Session, call: object) -> None:
         self.where = f"task {describe(call)}"
         self._cancelled = False
@@ -217,12 +220,18 @@ class OwnedTask:
     def begin(self, coro: Coroutine[Any, Any, object], name: str) -> None:
         """Register, then start: an eager task runs before its creation returns."""
         session = self._session
-        assert session is not None
+        assert session is not None  # noqa: S101
+        if session._end is not None:  # calling the function ended it
+            coro.close()
+            raise session._closed_error()
         if session._tasks is None:
             session._tasks = {}
         session._tasks[self] = None
         loop = session._supervisor._loop
-        self._task = task = loop.create_task(coro, name=name, context=context_of(session))
+        context = context_of(session)
+        if self.detached:
+            context.run(loading.set, None)
+        self._task = task = loop.create_task(coro, name=name, context=context)
         task.add_done_callback(self._done)
         if self._cancelled:
             task.cancel()
@@ -233,25 +242,28 @@ class OwnedTask:
             self._task.cancel()
 
     def forget(self) -> Task | None:
-        """Give the task up: it would not end."""
-        self._session = None
+        """Give the task up, which would not end; who waits for it is told so."""
+        session, self._session = self._session, None
+        if session is not None:
+            self._settle(session, None, cancelled=True)
         return self._task
 
     def _done(self, task: Task) -> None:
         error = None if task.cancelled() else task.exception()
         session, self._session = self._session, None
+        self._task = None
         if session is None:
             return
         if session._tasks is not None:
             session._tasks.pop(self, None)
-        error = self._settle(session, error, task.cancelled())
+        error = self._settle(session, error, cancelled=task.cancelled())
         if session._ending is not None:
             session._ending.task_ended(self, error)
         elif error is not None:
             session._fail(error)
 
     def _settle(
-        self, session: Session, error: BaseException | None, cancelled: bool
+        self, session: Session, error: BaseException | None, *, cancelled: bool
     ) -> BaseException | None:
         """Return the error that is the session's."""
         return error
@@ -261,6 +273,8 @@ class StartedTask(OwnedTask):
     """An owned task that tells when it has started, with anyio's ``task_status.started(value)``."""
 
     __slots__ = ("_ready",)
+
+    detached = False
 
     def __init__(self, session: Session, call: object) -> None:
         super().__init__(session, call)
@@ -285,7 +299,7 @@ class StartedTask(OwnedTask):
             retrieved(self._ready)
 
     def _settle(
-        self, session: Session, error: BaseException | None, cancelled: bool
+        self, session: Session, error: BaseException | None, *, cancelled: bool
     ) -> BaseException | None:
         ready = self._ready
         if ready.done():
@@ -313,7 +327,17 @@ class HostedContext:
     and a crash inside cancels this task and no bystander.
     """
 
-    __slots__ = ("_cm", "_entered", "_session", "_stop", "_task", "_thrown", "_value", "where")
+    __slots__ = (
+        "_begun",
+        "_cm",
+        "_entered",
+        "_session",
+        "_stop",
+        "_task",
+        "_thrown",
+        "_value",
+        "where",
+    )
 
     def __init__(self, session: Session, cm: AbstractAsyncContextManager[Any]) -> None:
         self.where = f"context {describe(cm)}"
@@ -323,7 +347,7 @@ class HostedContext:
         self._value: asyncio.Future[Any] = loop.create_future()
         self._stop: asyncio.Future[None] = loop.create_future()
         self._thrown: BaseException | None = None
-        self._entered = False
+        self._begun = self._entered = False
         session._own(self)
         # Not through the loop's factory: an eager task would enter before it is known who does.
         self._task = asyncio.Task(
@@ -347,13 +371,16 @@ class HostedContext:
         finally:
             retrieved(self._value)
 
-    def run(self, thrown: BaseException | None) -> Task:
+    def run(self, thrown: BaseException | None) -> Task | None:
         """Begin to leave the context, throwing *thrown* into it; return the task to wait for."""
         session, self._session = self._session, None
         if session is not None and session._end is not None and not self._value.done():
             self._value.set_exception(SessionClosed(session, session._end[0]))
         self._thrown = thrown
         hide(self._task)
+        if not self._begun:
+            self._task.cancel()
+            return None
         if not self._entered:
             self._task.cancel()
         elif not self._stop.done():
@@ -363,31 +390,42 @@ class HostedContext:
     async def _host(self) -> None:
         cm, value, stop = self._cm, self._value, self._stop
         cls = type(cm)
-        result = await cls.__aenter__(cm)
+        self._begun = True
+        try:
+            result = await cls.__aenter__(cm)
+        except asyncio.CancelledError:
+            if self._session is None:  # the session ended meanwhile, and cancelled this
+                return
+            raise
         self._entered = True
         if not value.done():
             value.set_result(result)
         elif not stop.done():  # nobody waits for it any more
             stop.set_result(None)
         del result, value
-        thrown = crash = None
+        thrown: BaseException | None = None
+        crash: BaseException | None = None
         try:
-            await stop
-            thrown = self._thrown
-        except asyncio.CancelledError as error:
-            if stop.cancelled():
-                thrown = crash = error
-            else:
+            try:
+                await stop
                 thrown = self._thrown
-        try:
-            await cls.__aexit__(cm, *exc_info(thrown))
-        except (KeyboardInterrupt, SystemExit) as error:
-            raise Fatal(error) from error
-        except BaseException as error:
-            if crash is not None or not is_answer(error, thrown):
-                raise
-        if crash is not None:
-            raise cancelled_outside(self.where) from crash
+            except asyncio.CancelledError as error:
+                if stop.cancelled():
+                    thrown = crash = error
+                else:
+                    thrown = self._thrown
+            try:
+                await cls.__aexit__(cm, *exc_info(thrown))
+            except (KeyboardInterrupt, SystemExit) as error:
+                raise Fatal(error) from error
+            except BaseException as error:
+                if crash is not None or not is_answer(error, thrown):
+                    raise
+            if crash is not None:
+                raise cancelled_outside(self.where) from crash
+        finally:
+            del thrown, crash  # they may have a traceback that leads here
+            self._thrown = None
 
     def _done(self, task: Task) -> None:
         error = None if task.cancelled() else task.exception()

@@ -66,10 +66,7 @@ class Session(Belongings):
         "_limit",
         "_max_age",
         "_policy",
-        "_slots",
-        "_steps",
         "_supervisor",
-        "_tasks",
         "id",
         "incarnation",
         "last_used",
@@ -85,8 +82,6 @@ class Session(Belongings):
     last_used: float
     """When it was last used, in seconds of the supervisor's clock."""
 
-    _tasks: dict[OwnedTask, None] | None
-    _steps: dict[Callback | HostedContext, None] | None
     _chunk: dict[Any, None] | None
     _holders: dict[Block, None] | None
     _left: tuple[CloseReason, BaseException | None] | None
@@ -271,7 +266,7 @@ class Session(Belongings):
             True if this call decided the end; False if the session had ended before.
         """
         self._check_thread()
-        return end(self, check_reason(reason)) is not None
+        return end(self, check_reason(reason), asked=True) is not None
 
     async def aclose(self, reason: CloseReason = CloseReason.COMPLETED) -> bool:
         """
@@ -289,7 +284,7 @@ class Session(Belongings):
             ExceptionGroup: The errors of the clean-up, if this call decided the end.
         """
         self._check_thread()
-        ending = end(self, check_reason(reason), claim=True)
+        ending = end(self, check_reason(reason), claim=True, asked=True)
         await settle(self, ending)
         return ending is not None
 

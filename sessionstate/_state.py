@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import sys
-from collections.abc import Callable, ItemsView, Iterator, KeysView, MutableMapping, ValuesView
+from collections.abc import (
+    Callable,
+    Coroutine,
+    ItemsView,
+    Iterator,
+    KeysView,
+    MutableMapping,
+    ValuesView,
+)
 from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
@@ -25,6 +33,11 @@ D = TypeVar("D")
 
 _MISSING: Final[Any] = object()
 _numbers = count(1)
+
+ASYNC_FACTORY: Final = (
+    "the factory of SessionVar {!r} is async, and get() never waits: use "
+    "'await session.get_or_create(key, factory)'"
+)
 
 
 def _slot_key(name: object, kind: str) -> str:
@@ -157,6 +170,8 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
                 f"session {id!r} cannot be opened from another thread than its supervisor's"
             )
         frame = sys._getframe(2)
+        while frame.f_back and frame.f_globals.get("__name__") in (__name__, "_collections_abc"):
+            frame = frame.f_back  # setdefault() and update() write through here too
         return supervisor._admission.adopt(
             id, Visitor(supervisor, id, NOTHING_NAMED, frame.f_code, frame.f_lasti)
         )
@@ -286,11 +301,8 @@ class SessionVar(Generic[V]):
                 raise TypeError(
                     f"the factory of SessionVar {name!r} must be a function, not {factory!r}"
                 )
-            if asyncio.iscoroutinefunction(factory):
-                raise TypeError(
-                    f"the factory of SessionVar {name!r} is async, and get() never waits: use "
-                    f"'await session.get_or_create(key, factory)'"
-                )
+            if inspect.iscoroutinefunction(factory):
+                raise TypeError(ASYNC_FACTORY.format(name))
         self._default = default
         self._factory = factory
 
@@ -314,26 +326,29 @@ class SessionVar(Generic[V]):
             SessionClosed: If the session is closed.
         """
         try:
-            value: V = (session or current.get())._slots[self._key]
+            value: V = (current.get() if session is None else session)._slots[self._key]
         except (LookupError, AttributeError):
             return self._make(session)
         return value
 
     def _make(self, session: Session | None) -> V:
         session = _given_or_current(session)
+        if session._closed():
+            raise session._closed_error()
         if self._factory is not None:
             slots = session._writable()
             value = self._factory()
+            if isinstance(value, Coroutine):
+                value.close()
+                raise TypeError(ASYNC_FACTORY.format(self.name))
             slots[self._key] = value
             return value
         if self._default is ...:
             raise LookupError(
-                f"SessionVar {self.name!r} was not set in session {session.id!r}: set it, or give it a default or a "
-                f"factory"
+                f"SessionVar {self.name!r} was not set in session {session.id!r}: set it, or give "
+                f"it a default or a factory"
             )
-        if session._closed():
-            raise session._closed_error()
-        return self._default  # type: ignore[return-value]
+        return self._default
 
     def set(self, value: V, session: Session | None = None) -> None:
         """

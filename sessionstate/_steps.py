@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -44,6 +44,7 @@ class Steps:
     # Attributes of the class, because most clean-ups need none of them.
     _hooks: list[Callable[[], object]] | None = None
     _late: list[tuple[Awaitable[object], str]] | None = None
+    _awaited: tuple[Awaitable[object], Context] | None = None
     _step: Task | None = None
     _where = ""
     _in_tasks = False
@@ -63,7 +64,10 @@ class Steps:
                 elif session._steps:
                     step = session._steps.popitem()[0]
                     if isinstance(step, HostedContext):
-                        self._wait_for(session, step.run(thrown), step.where)
+                        task = step.run(thrown)
+                        if task is None:
+                            continue
+                        self._wait_for(session, task, step.where)
                     else:
                         try:
                             result = step.run(thrown)
@@ -108,33 +112,30 @@ class Steps:
                 self._await(session, result, where)
 
     def _await(self, session: Session, awaitable: Awaitable[object], where: str) -> None:
-        """Run an async step in a root task, begun again if it was cancelled before it began."""
-        loop = session._supervisor._loop
-        started = False
-
-        async def step() -> None:
-            nonlocal started
-            started = True
-            try:
-                await awaitable
-            except (KeyboardInterrupt, SystemExit) as error:
-                raise Fatal(error) from error
-
+        """Run an async step in a root task."""
         context = copy_context()
         context.run(serving.set, (*serving.get(), session))
+        self._awaited = awaitable, context
+        self._begin_task(session, where)
 
-        def begin(died: Task | None = None) -> None:
-            if died is not None and (started or died is not self._step):
-                return
-            task = asyncio.Task(step(), loop=loop, name=f"{session.id}: {where}", context=context)
+    def _begin_task(self, session: Session, where: str) -> None:
+        if self._awaited is not None:
+            awaitable, context = self._awaited
+            loop = session._supervisor._loop
+            name = f"{session.id}: {where}"
+            task = asyncio.Task(self._run(awaitable), loop=loop, name=name, context=context)
             hide(task)
-            task.add_done_callback(begin)
             self._wait_for(session, task, where)
 
-        begin()
+    async def _run(self, awaitable: Awaitable[object]) -> None:
+        self._awaited = None
+        try:
+            await awaitable
+        except (KeyboardInterrupt, SystemExit) as error:
+            raise Fatal(error) from error
 
     def _wait_for(self, session: Session, task: Task, where: str) -> None:
-        if self._step is None:
+        if self._timer is None:
             self._start_timer(session)
         self._step, self._where = task, where
         task.add_done_callback(self._step_done)
@@ -142,7 +143,10 @@ class Steps:
     def _step_done(self, task: Task) -> None:
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         session = self.session
-        if session is None or task is not self._step:  # it was abandoned, or is begun again
+        if session is None or task is not self._step:  # it was abandoned
+            return
+        if self._awaited is not None:  # cancelled before its first step: nothing ran
+            self._begin_task(session, self._where)
             return
         self._step = None
         if error is not None:
@@ -217,7 +221,7 @@ class Steps:
         late: list[tuple[str, Task | None]] = []
         if self._step is not None:
             late.append((self._where, self._step))
-            self._step = None
+            self._step = self._awaited = None
         if self._in_tasks:
             late += [(owned.where, owned.forget()) for owned in session._tasks or ()]
             session._tasks = None
@@ -244,6 +248,7 @@ class Steps:
                 cause, error = error, RuntimeError(f"{where} was cut short by {error!r}")
                 error.__cause__ = cause
             self.errors = (*self.errors, error)
-        late = session._supervisor._observers.error(session, error, where)
+        late, fatal = session._supervisor._observers.error(session, error, where)
+        self.fatal = self.fatal or fatal
         if late:
             self._late = [*(self._late or ()), *late]

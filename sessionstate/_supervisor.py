@@ -19,7 +19,7 @@ from anyio.abc import TaskStatus
 
 from ._admission import Admission, WhenFull, merged
 from ._clock import UNSET, Seconds, Unset, clock_of, limit, seconds
-from ._context import Task, refuse_copy
+from ._context import Task, current, refuse_copy
 from ._default import enlist
 from ._errors import SessionNotFound, SupervisorClosed
 from ._events import EventStream, Observers, logger
@@ -374,8 +374,7 @@ class Supervisor(Mapping[str, Session]):
         check_reason(reason)
         if session is None:
             return False
-        session._check_thread()
-        return end(session, reason) is not None
+        return session.close_soon(reason)
 
     async def close(self, id: str, *, reason: CloseReason = CloseReason.DELETED) -> bool:
         """
@@ -561,15 +560,15 @@ class Supervisor(Mapping[str, Session]):
 
     def _report(self, session: Session, error: BaseException, where: str) -> None:
         """Report an error outside of a session's end."""
-        late = self._observers.error(session, error, where)
+        late, fatal = self._observers.error(session, error, where)
         if not self._observers.on_error:
             logger.error("%s of session %r failed", where, session.id, exc_info=error)
         for awaitable, name in late:
-            self._keep(
-                asyncio.Task(
-                    _await(awaitable), loop=self._loop, name=name, context=self._context.copy()
-                )
-            )
+            context = self._context.copy()
+            context.run(current.set, session)
+            self._keep(asyncio.Task(_await(awaitable), loop=self._loop, name=name, context=context))
+        if fatal is not None:
+            raise fatal
 
     def _expiry_failed(self, session: Session, error: Exception) -> None:
         self._counts.expiry_errors += 1

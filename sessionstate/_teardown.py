@@ -33,12 +33,14 @@ def end(
     error: BaseException | None = None,
     *,
     claim: bool = False,
+    asked: bool = False,
 ) -> Ending | None:
     """
     Decide that *session* ends: the one exit of every cause.
 
     Returns what is left to do, or None if the end was decided before. With *claim*, the caller
-    promises to raise the errors of the clean-up; what nobody claims is logged.
+    promises to raise the errors of the clean-up; what nobody claims is logged. *asked* tells that the
+    current task wants this end, so that a block of its is not told of it.
     """
     if session._end is not None:
         return None
@@ -53,7 +55,7 @@ def end(
         supervisor._observers.closing(session)
     supervisor._admission.session_ended()
     if session._holders:
-        ending.begin(session)
+        ending.begin(session, asked=asked)
     else:
         ending._clean_up(session)
     return ending
@@ -110,14 +112,13 @@ class Ending(Steps):
     def closed_error(self, session: Session) -> SessionClosed:
         """Return what those see who are in the way of the end, with the crash as its cause."""
         closed = SessionClosed(session, self.reason)
-        if self.reason is RESOURCE_FAILED:
-            closed.__cause__ = self.error
+        closed.__cause__ = self.error if self.reason is RESOURCE_FAILED else None
         return closed
 
-    def begin(self, session: Session) -> None:
+    def begin(self, session: Session, *, asked: bool) -> None:
         """Interrupt the holders; the steps begin when the last one is out."""
         supervisor = session._supervisor
-        asking = running_task()
+        asking = running_task() if asked else None
         for block in session._holders or ():
             block.asked = asking is not None and block.task is asking
         self._ends = supervisor._loop.time() + supervisor._close_timeout

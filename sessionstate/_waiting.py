@@ -79,14 +79,16 @@ async def wait_through(session: Session) -> asyncio.CancelledError | None:
     with Waiting(session):
         try:
             await _closed(session)
+            return None
         except asyncio.CancelledError as error:
             first = error
-        else:
-            return None
         with anyio.CancelScope(shield=True):
             while not session._closed():
                 try:
                     await _closed(session)
                 except asyncio.CancelledError:
                     pass
-        return first
+        try:
+            return first
+        finally:
+            del first  # its traceback leads here
