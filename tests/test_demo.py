@@ -5,6 +5,7 @@ The demo: its traffic, its pictures, and runs with real processes on real socket
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -214,6 +215,16 @@ class TestTable:
         assert "+0.00 MB" in text
         assert "sessionstate has nothing left of 100 conversations" in text
         assert "cut short" not in text
+
+    def test_a_short_run_warns_of_its_memory(self) -> None:
+        """
+        Too few conversations to warm a server up come with a caution about its memory.
+        """
+        long = dataclasses.replace(made(), sessions=2000)
+        assert "warming up" in self.shown(made())
+        assert "warming up" in page.html(made(), "", "")
+        assert "warming up" not in self.shown(long)
+        assert "warming up" not in page.html(long, "", "")
 
     def test_conversations_cut_short_are_told(self) -> None:
         """

@@ -113,10 +113,12 @@ def reset(connection: ClientConnection) -> None:
     End the TCP connection with a reset: no close frame, no FIN.
     """
     transport = connection.transport
-    transport.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE
-    )
+    shared = transport.get_extra_info("socket")
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     transport.abort()
+    if sys.platform == "win32":
+        # The Proactor loop shuts a socket down before it closes it, which sends FIN: be faster.
+        socket.close(shared._sock.detach())
 
 
 async def main() -> None:

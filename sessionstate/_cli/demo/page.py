@@ -11,7 +11,7 @@ from pathlib import Path
 from sessionstate._cli.demo import settings
 from sessionstate._cli.demo.chart import Curve, Mark, line_chart
 from sessionstate._cli.demo.measure import Outcome, Report, Sample
-from sessionstate._cli.demo.report import MEGABYTE, megabytes, sections, verdict
+from sessionstate._cli.demo.report import MEGABYTE, caution, megabytes, sections, verdict
 from sessionstate._cli.demo.traffic import DELETED_SHARE, SHARES, count_by_ending
 
 STYLE = """
@@ -126,7 +126,7 @@ def html(report: Report, memory: str, sessions: str) -> str:
 state in plain dicts that are cleaned up when <code>session.deleted</code> arrives, once with
 sessionstate.</p>
 <p class="verdict{bad}">{escape(verdict(report))}</p>
-<figure>{memory}</figure>
+{_caution(report)}<figure>{memory}</figure>
 <figure>{sessions}</figure>
 <h2>Side by side</h2>
 {_table(report)}
@@ -153,6 +153,11 @@ every sample.</p>
 </main>
 </body>
 </html>"""
+
+
+def _caution(report: Report) -> str:
+    words = caution(report)
+    return "" if words is None else f'<p class="soft">{escape(words)}</p>\n'
 
 
 def _table(report: Report) -> str:

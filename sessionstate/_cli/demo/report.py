@@ -16,6 +16,7 @@ from rich.text import Text
 from sessionstate._cli.demo.measure import Outcome, Report
 
 MEGABYTE = 1e6
+FEWEST_FOR_MEMORY = 500
 
 
 class Row(NamedTuple):
@@ -116,6 +117,18 @@ def megabytes(size: float) -> str:
     return f"{size / MEGABYTE:.1f} MB"
 
 
+def caution(report: Report) -> str | None:
+    """
+    Say so where a run is too short for its memory figures to mean much.
+    """
+    if report.sessions >= FEWEST_FOR_MEMORY:
+        return None
+    return (
+        f"With fewer than {FEWEST_FOR_MEMORY} conversations, memory is mostly that of a server"
+        " warming up."
+    )
+
+
 def verdict(report: Report) -> str:
     """
     Say in one sentence what sessionstate has left.
@@ -160,6 +173,8 @@ def show(report: Report, output: Path, console: Console | None = None) -> None:
     console.print()
     console.print(table(report))
     console.print(Text(verdict(report), style="bold green" if report.clean else "bold red"))
+    if (words := caution(report)) is not None:
+        console.print(Text(words, style="yellow"))
     console.print(
         Text(f"{report.seconds:.0f} s in all. Charts: {output / 'index.html'}", style="dim"),
         soft_wrap=True,
