@@ -150,7 +150,7 @@ class Actor:
                 log.live[session] = None
                 log("entered", asked, session)
                 await self.obey(asked, session)
-        except (SessionError, BodyError, ExceptionGroup, ValueError) as error:
+        except (SessionError, BodyError, ExceptionGroup, ValueError, RuntimeError) as error:
             outcome = error
         except asyncio.CancelledError:
             outcome = "cancelled"
@@ -158,7 +158,7 @@ class Actor:
         finally:
             self.waiting = None
             if inside is None:
-                log("refused", asked, outcome)
+                log("refused", asked, outcome, tuple(self.stack))
             else:
                 self.stack.pop()
                 around = tuple(self.stack)

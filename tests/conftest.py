@@ -18,12 +18,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pytest_asyncio import is_async_test
 
+from sessionstate import Supervisor
 from tests.virtual_time import Clock, VirtualLoop, eager_loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-
-    from sessionstate import Supervisor
 
     LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -151,10 +150,12 @@ async def start_supervisor() -> AsyncIterator[StartSupervisor]:
 
     async def start(**options: Any) -> Supervisor:
         started: asyncio.Future[Supervisor] = asyncio.get_running_loop().create_future()
-        hosts.append(asyncio.create_task(host_supervisor(started, stop, **options)))
-        await asyncio.wait({hosts[-1], started}, return_when=asyncio.FIRST_COMPLETED)
+        host = asyncio.create_task(host_supervisor(started, stop, **options))
+        either: list[asyncio.Future[Any]] = [host, started]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
-            await hosts.pop()
+            await host
+        hosts.append(host)
         return await started
 
     yield start
@@ -169,8 +170,6 @@ async def host_supervisor(
     """
     Be the task in which a supervisor lives until *stop*.
     """
-    from sessionstate import Supervisor
-
     async with Supervisor(**options) as supervisor:
         started.set_result(supervisor)
         await stop.wait()

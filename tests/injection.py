@@ -47,7 +47,7 @@ class _Hidden:
 
     def __init__(self) -> None:
         self.tasks: list[weakref.ref[asyncio.Task[Any]]] = []
-        self._unregister = asyncio._unregister_task  # type: ignore[attr-defined]
+        self._unregister = asyncio._unregister_task
 
     def __call__(self, task: asyncio.Task[Any]) -> None:
         self.tasks.append(weakref.ref(task))

@@ -62,7 +62,9 @@ class Log:
     def read_decided(self, now: float, session: Session, reason: str) -> None:
         self.model.observe_end(session.id, session.incarnation, reason, now)
 
-    def read_refused(self, now: float, asked: Asked, outcome: object) -> None:
+    def read_refused(
+        self, now: float, asked: Asked, outcome: object, around: tuple[Session, ...] = ()
+    ) -> None:
         if isinstance(outcome, SupervisorFull):
             assert asked.id not in self.model.lives, f"{asked} was refused, but lives"
             assert self.model.may_refuse(), f"{asked} was refused in spite of {self.model.lives}"
@@ -73,6 +75,10 @@ class Log:
             assert self.model.leaving, f"{asked}: {outcome}"
         elif isinstance(outcome, ValueError):
             assert self.model.conflict(asked), f"{asked}: {outcome}"
+        elif isinstance(outcome, RuntimeError):
+            # A task inside a session that is overdue cannot wait for its end to open it again.
+            inside = [session for session in around if session.id == asked.id]
+            assert any(session.close_reason for session in inside), f"{asked}: {outcome!r}"
         else:
             assert outcome == "cancelled", f"{asked}: {outcome!r}"
 

@@ -15,7 +15,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -28,6 +28,7 @@ from sessionstate import (
 )
 from tests.actors import Actor, CleanupError, CrashError, Order
 from tests.lifecycle_log import Log
+from tests.lifecycle_strategies import ANY, IDS, OPENED, OPTIONS, OWNER, VISITOR
 from tests.model import Asked, Kind, Model, Named, Options
 from tests.virtual_time import Clock, VirtualLoop
 
@@ -36,36 +37,6 @@ if TYPE_CHECKING:
 
 # The machines make their own virtual loops: uvloop would see the same again.
 pytestmark = pytest.mark.virtual_time
-
-IDS = st.sampled_from("abcdef")
-ANY = st.integers(0, 50)
-
-
-def maybe(*values: float) -> st.SearchStrategy[float | None]:
-    """
-    Draw None, which stands for "not named" or "never", or one of *values*.
-    """
-    return st.sampled_from((None, *values))
-
-
-OPTIONS = st.builds(
-    Options,
-    idle_timeout=maybe(40.0, 7.0, 1800.0),
-    max_age=maybe(25.0, 3000.0),
-    unused_timeout=maybe(5.0),
-    stall_timeout=maybe(12.0),
-    linger=st.sampled_from((0.0, 6.0)),
-    max_sessions=st.integers(1, 4),
-    when_full=st.sampled_from(("evict", "evict", "refuse", "wait")),
-    open_timeout=maybe(9.0),
-)
-OWNER = st.builds(
-    Named, linger=maybe(0.0, 3.0), max_age=maybe(25.0, 8.0), stall_timeout=maybe(2.0, 90.0)
-)
-VISITOR = st.builds(
-    Named, idle_timeout=maybe(4.0, 300.0), max_age=maybe(25.0), stall_timeout=maybe(2.0, 90.0)
-)
-OPENED = st.builds(Named, idle_timeout=maybe(4.0, 300.0), max_age=maybe(25.0, 8.0))
 
 
 class LifecycleMachine(RuleBasedStateMachine):
@@ -402,10 +373,17 @@ class LifecycleMachine(RuleBasedStateMachine):
         assert not self.loop.timers, f"timers left: {self.loop._scheduled}"
 
 
+# One failure, shrunk, says enough; explaining several takes minutes.
+FEW = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    report_multiple_bugs=False,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+)
 TestLifecycle = LifecycleMachine.TestCase
-TestLifecycle.settings = settings(max_examples=60, stateful_step_count=40)
+TestLifecycle.settings = FEW
 
 
 @pytest.mark.stress
-class TestLifecycleForLong(LifecycleMachine.TestCase):  # type: ignore[misc]
-    settings = settings(max_examples=3000, stateful_step_count=100)
+class TestLifecycleForLong(LifecycleMachine.TestCase):  # type: ignore[misc,valid-type]
+    settings = settings(FEW, max_examples=4000, stateful_step_count=100, derandomize=False)
