@@ -22,10 +22,11 @@ from ._context import Task, current, current_task, would_deadlock
 from ._reasons import CloseReason
 from ._session import Session
 from ._sites import place
-from ._teardown import Ending, end, vanish
+from ._teardown import NOTHING_LEFT, Ending, end
 from ._waiting import raise_errors, wait_through
 
 if TYPE_CHECKING:
+    from ._admission import Admission
     from ._supervisor import Supervisor
 
 COMPLETED, CANCELLED, FAILED = CloseReason.COMPLETED, CloseReason.CANCELLED, CloseReason.FAILED
@@ -60,7 +61,6 @@ class Block:
         "_settings",
         "_supervisor",
         "_token",
-        "asked",
         "sent",
         "task",
     )
@@ -72,8 +72,6 @@ class Block:
     """The task that entered."""
     sent: int
     """How often it was cancelled because the session ended."""
-    asked: bool
-    """Whether it asked for the end itself."""
     _token: Token[Session] | None
 
     def __init__(
@@ -117,7 +115,6 @@ class Block:
         self.task = task = current_task(supervisor._loop)
         if task is None or self._session is not None or get_ident() != supervisor._thread:
             self._check_enter()
-        self._session = USED
         now = supervisor._clock()
         live = supervisor._live
         session = live.get(self._id)
@@ -129,7 +126,7 @@ class Block:
                 or self._id in supervisor._closing
                 or not self.creates
             ):
-                session = await admission.find(self)
+                session = await self._find(admission)
                 now = supervisor._clock()
             else:
                 session = Session(supervisor, self._id, now, self._code, self._lasti)
@@ -144,13 +141,12 @@ class Block:
                 and session._due() <= now
             )
         ):
-            session = await admission.find(self)
+            session = await self._find(admission)
             now = supervisor._clock()
         # From here on without an await: found or made, it is held at once.
         self._session = session
         self._cancelling = 0 if task is None else task.cancelling()
         self.sent = 0
-        self.asked = False
         self._token = current.set(session)
         session.last_used = now
         session._entered = True
@@ -167,9 +163,13 @@ class Block:
                 session._go_open()
         else:
             session._holders[self] = None
-        if admission.opening:
+        if admission.slow and admission.opening:
             await admission.run_hooks(self, session)
         return session
+
+    async def _find(self, admission: Admission) -> Session:
+        self._session = USED  # it is being entered: nobody else may
+        return await admission.find(self)
 
     def _check_enter(self) -> None:
         if self._session is not None:
@@ -185,7 +185,33 @@ class Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        raise NotImplementedError
+        session: Session = self._session  # type: ignore[assignment]
+        last = self.let_go()
+        if session._end is not None:
+            return await self._leave(session, None, error)
+        if not self.owner:
+            if last:
+                session.last_used = session._clock()
+                session._go_idle()
+            return None
+        if not last and any(block.owner for block in session._holders or ()):
+            return None
+        if error is None:
+            reason = COMPLETED
+        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
+            reason = CANCELLED
+        else:
+            reason = FAILED
+        if session._policy.linger:
+            session._left = (reason, error)
+            if last:
+                session.last_used = session._clock()
+                session._go_idle()
+            return None
+        ending = end(session, reason, error, True)  # noqa: FBT003
+        if ending is NOTHING_LEFT:
+            return None
+        return await self._leave(session, ending, error)
 
     def let_go(self) -> bool:
         """Hold the session no longer; tell whether nobody does."""
@@ -216,9 +242,10 @@ class Block:
         *ending* is what this block decided, and claimed; None if the end was decided elsewhere.
         """
         around = ending or session._ending
+        asked = around is not None and self.task is not None and around.asking is self.task
         if around is not None and around.session is not None:
             around.block_left(self)
-            if self.owner and self.asked and ending is None:
+            if self.owner and asked and ending is None:
                 ending = around
                 ending.claimed = True
         if self.task is not None:
@@ -247,17 +274,19 @@ class Block:
             if self._was_interrupted_by(error):
                 if anyio.current_effective_deadline() == -inf:
                     await anyio.lowlevel.checkpoint()  # a scope around is cancelled: let it say so
-                if not self.asked:
+                if not asked:
                     raise (
                         session._closed_error() if around is None else around.closed_error(session)
                     )
                 if ending is not None:
                     raise_errors(session, ending)
                 return True
-            if ending is not None and error is None:
-                raise_errors(session, ending)
-            for each in () if ending is None or error is None else ending.errors:
-                error.add_note(f"error in the clean-up of session {session.id!r}: {each!r}")
+            if ending is not None:
+                if error is None:
+                    raise_errors(session, ending)
+                else:
+                    for each in ending.errors:
+                        error.add_note(f"error in the clean-up of session {session.id!r}: {each!r}")
             return None
         finally:
             del error, interruption, around, ending  # tracebacks lead here: no cycles
@@ -285,43 +314,6 @@ class Owner(Block):
 
     owner = True
 
-    async def __aexit__(
-        self,
-        cls: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        session: Session = self._session  # type: ignore[assignment]
-        last = self.let_go()
-        if session._end is not None:
-            return await self._leave(session, None, error)
-        if not last and any(block.owner for block in session._holders or ()):
-            return None
-        if error is None:
-            reason = COMPLETED
-        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
-            reason = CANCELLED
-        else:
-            reason = FAILED
-        if session._policy.linger:
-            session._left = (reason, error)
-            if last:
-                session.last_used = session._clock()
-                session._go_idle()
-            return None
-        if (
-            last
-            and session._steps is None
-            and session._tasks is None
-            and not self._supervisor._observers.active
-        ):
-            vanish(session, reason)
-            return None
-        ending = end(session, reason, error, claim=True)
-        if ending is None or ending.clean():
-            return None
-        return await self._leave(session, ending, error)
-
 
 class Visitor(Block):
     """
@@ -329,21 +321,6 @@ class Visitor(Block):
     """
 
     __slots__ = ()
-
-    async def __aexit__(
-        self,
-        cls: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        session: Session = self._session  # type: ignore[assignment]
-        last = self.let_go()
-        if session._end is not None:
-            return await self._leave(session, None, error)
-        if last:
-            session.last_used = session._clock()
-            session._go_idle()
-        return None
 
 
 class StrictVisitor(Visitor):

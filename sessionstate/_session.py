@@ -239,15 +239,20 @@ class Session(Belongings):
     def _go_idle(self) -> None:
         """Nobody is inside: let the clock run that fits."""
         policy = self._policy
+        expiry = self._supervisor._expiry
         if self._left is not None:
-            self._limit = policy.linger
-            self._enqueue(self._supervisor._expiry.idle, policy.linger_grain)
+            limit, grain = policy.linger, policy.linger_grain
         elif self._entered:
-            self._limit = policy.idle
-            self._enqueue(self._supervisor._expiry.idle, policy.idle_grain)
+            limit, grain = policy.idle, policy.idle_grain
         else:
-            self._limit = limit = min(policy.idle, self._supervisor._unused_timeout)
-            self._enqueue(self._supervisor._expiry.idle, grain_of(limit))
+            limit = min(policy.idle, self._supervisor._unused_timeout)
+            grain = grain_of(limit)
+        self._limit = limit
+        due = self.last_used + limit
+        if due < self._extended or self._max_age < inf:
+            self._enqueue(expiry.idle, grain)
+        elif (tick := expiry.idle.add(self, due, grain)) < expiry.armed:
+            expiry.arm(tick)
 
     def _go_open(self) -> None:
         """Somebody is inside: only `stall_timeout` and `max_age` limit that."""

@@ -504,6 +504,7 @@ class Supervisor(Mapping[str, Session]):
         """Return figures about this moment. Costs a few microseconds for each tick in the deadline queues."""
         idle, held = len(self._expiry.idle), len(self._expiry.held)
         counts, live = self._counts, len(self._live)
+        others = counts.by_reason
         return Statistics(
             live=live,
             held=live - idle,
@@ -513,8 +514,10 @@ class Supervisor(Mapping[str, Session]):
             queued=idle + held,
             waiting=len(self._admission.waiting),
             opened=self._number,
-            closed=sum(counts.by_reason.values()),
-            closed_by_reason=MappingProxyType(dict(counts.by_reason)),
+            closed=self._number - live,
+            closed_by_reason=MappingProxyType(
+                {**others, CloseReason.COMPLETED: self._number - live - sum(others.values())}
+            ),
             refused=counts.refused,
             clean_up_errors=counts.clean_up_errors,
             stuck=counts.stuck,

@@ -13,15 +13,17 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from ._context import EMPTY, Task, running_task
+from ._context import EMPTY, Task, current, running_task
 from ._errors import SessionClosed
 from ._reasons import CloseReason
+from ._resources import Callback
 from ._steps import Steps
 
 if TYPE_CHECKING:
     from ._holders import Block
     from ._session import Session
 
+COMPLETED: Final = CloseReason.COMPLETED  # 3.11 looks enum members up in Python
 FAILED: Final = CloseReason.FAILED
 RESOURCE_FAILED: Final = CloseReason.RESOURCE_FAILED
 THROWS: Final = frozenset({CloseReason.CANCELLED, CloseReason.RESOURCE_FAILED})
@@ -31,51 +33,23 @@ def end(
     session: Session,
     reason: CloseReason,
     error: BaseException | None = None,
-    *,
-    claim: bool = False,
-    asked: bool = False,
+    claim: bool = False,  # noqa: FBT001, FBT002
+    asked: bool = False,  # noqa: FBT001, FBT002
 ) -> Ending | None:
     """
     Decide that *session* ends: the one exit of every cause.
 
     Returns what is left to do, or None if the end was decided before. With *claim*, the caller
-    promises to raise the errors of the clean-up; what nobody claims is logged. *asked* tells that the
-    current task wants this end, so that a block of its is not told of it.
+    promises to raise the errors of the clean-up; what nobody claims is logged. *asked* tells that
+    the current task wants this end, so that a block of its own swallows the interruption.
     """
     if session._end is not None:
         return None
+    # Forget first, without awaiting: from here on the id answers "not found".
     supervisor = session._supervisor
-    if not (session._holders or session._steps or session._tasks or supervisor._observers.active):
-        vanish(session, reason)
-        return NOTHING_LEFT
-    _decide(session, reason)
-    session._ending = ending = Ending(session, reason, error, claim)
-    supervisor._closing[session.id] = session
-    if supervisor._observers.active:
-        supervisor._observers.closing(session)
-    supervisor._admission.session_ended()
-    if session._holders:
-        ending.begin(session, asked=asked)
-    else:
-        ending._clean_up(session)
-    return ending
-
-
-def vanish(session: Session, reason: CloseReason) -> None:
-    """End a session that holds and owns nothing: no task, no await, no object is needed."""
-    _decide(session, reason)
-    session._left = None
-    if session._slots is not EMPTY:
-        session._drop()
-    if session._supervisor._admission.slow:
-        session._supervisor._admission.changed()
-
-
-def _decide(session: Session, reason: CloseReason) -> None:
-    """Fix the reason. From here on the id answers "not found"."""
-    supervisor = session._supervisor
-    session._end = (reason, supervisor._clock())
-    supervisor._counts.by_reason[reason] += 1
+    session._end = (reason, session._clock())
+    if reason is not COMPLETED:  # these are what is left of all that were opened
+        supervisor._counts.by_reason[reason] += 1
     chunk = session._chunk
     if chunk is not None:
         del chunk[session]
@@ -83,6 +57,68 @@ def _decide(session: Session, reason: CloseReason) -> None:
     live = supervisor._live
     if live.get(session.id) is session:
         del live[session.id]
+    if session._holders or session._tasks or supervisor._observers.active:
+        return _begin(session, Ending(session, reason, error, claim), asked)
+    if session._steps:
+        ending = _run_plain_steps(session, reason, error, claim)
+        if ending is not None:
+            return ending
+    # It owns nothing (any more): no task, no await and no object was needed.
+    session._ending = session._left = session._steps = None
+    if session._slots is not EMPTY:
+        session._drop()
+    if supervisor._admission.slow:
+        supervisor._admission.changed()
+    return NOTHING_LEFT
+
+
+def _begin(session: Session, ending: Ending, asked: bool) -> Ending:  # noqa: FBT001
+    """Begin what is left to do."""
+    session._ending = ending
+    supervisor = session._supervisor
+    supervisor._closing[session.id] = session
+    if supervisor._observers.active:
+        supervisor._observers.closing(session)
+    supervisor._admission.session_ended()
+    if session._holders:
+        ending.begin(session, asked=asked)
+    else:
+        ending.clean_up(session)
+    return ending
+
+
+def _run_plain_steps(
+    session: Session,
+    reason: CloseReason,
+    error: BaseException | None,
+    claim: bool,  # noqa: FBT001
+) -> Ending | None:
+    """
+    Run the plain callbacks of a session without holders and tasks, right here.
+
+    From the first that is not plain, or fails, an `Ending` goes on, and is returned.
+    """
+    closing = session._supervisor._closing
+    closing[session.id] = session
+    session._ending = UNDER_WAY[reason]
+    steps = session._steps
+    token = current.set(session)
+    try:
+        while steps:
+            step = steps.popitem()[0]
+            if type(step) is not Callback:
+                steps[step] = None
+                return _begin(session, Ending(session, reason, error, claim), False)  # noqa: FBT003
+            try:
+                step.run(None)
+            except BaseException as raised:
+                ending = Ending(session, reason, error, claim)
+                ending.failed(raised, step.where)
+                return _begin(session, ending, False)  # noqa: FBT003
+    finally:
+        current.reset(token)
+    del closing[session.id]
+    return None
 
 
 class Ending(Steps):
@@ -90,6 +126,8 @@ class Ending(Steps):
     What is left to do for a session whose end is decided.
     """
 
+    asking: Task | None = None
+    """The task of a holder that asked for the end itself."""
     _begun = False
     _interrupted = False
 
@@ -105,10 +143,6 @@ class Ending(Steps):
         self.error = error
         self.claimed = claimed
 
-    def clean(self) -> bool:
-        """Tell whether all is done, and nothing went wrong."""
-        return self.session is None and not self.errors and self.fatal is None
-
     def closed_error(self, session: Session) -> SessionClosed:
         """Return what those see who are in the way of the end, with the crash as its cause."""
         closed = SessionClosed(session, self.reason)
@@ -118,9 +152,7 @@ class Ending(Steps):
     def begin(self, session: Session, *, asked: bool) -> None:
         """Interrupt the holders; the steps begin when the last one is out."""
         supervisor = session._supervisor
-        asking = running_task() if asked else None
-        for block in session._holders or ():
-            block.asked = asking is not None and block.task is asking
+        self.asking = running_task() if asked else None
         self._ends = supervisor._loop.time() + supervisor._close_timeout
         left = min(self._ends, supervisor._shutdown_ends) - supervisor._loop.time()
         self._in(session, left / 2, self._stuck)
@@ -140,7 +172,7 @@ class Ending(Steps):
                 continue
             told[task] = None
             if not block.sent:
-                self._interrupted = self._interrupted or not block.asked
+                self._interrupted = self._interrupted or task is not self.asking
                 block.interrupt()
                 task.add_done_callback(self._go_on_if_free, context=session._supervisor._context)
         self._go_on_if_free()
@@ -160,7 +192,7 @@ class Ending(Steps):
         if session is None or self._begun:
             return
         if not any(block.runs for block in session._holders or ()):
-            self._clean_up(session)
+            self.clean_up(session)
 
     def _stuck(self) -> None:
         """Ask those still inside once more, and go on without them."""
@@ -178,9 +210,9 @@ class Ending(Steps):
                 ),
                 f"stuck {block.where}",
             )
-        self._clean_up(session)
+        self.clean_up(session)
 
-    def _clean_up(self, session: Session) -> None:
+    def clean_up(self, session: Session) -> None:
         """Begin the steps: nobody is inside any more, or the patience is over."""
         self._begun = True
         if self._timer is not None:
@@ -234,3 +266,6 @@ class Ending(Steps):
 
 NOTHING_LEFT: Final = Ending(None, CloseReason.COMPLETED, None, True)  # noqa: FBT003
 """What is left to do for a session that owned nothing."""
+
+UNDER_WAY: Final = {reason: Ending(None, reason, None, True) for reason in CloseReason}  # noqa: FBT003
+"""Stands for the ending of a session whose plain callbacks run."""
