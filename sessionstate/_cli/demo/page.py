@@ -146,8 +146,8 @@ client vanished, or {settings.STALL_TIMEOUT:g} s after its client fell silent. W
 was over, both servers were given {settings.SETTLE:g} s, so that every deadline had passed; then
 each collected its garbage and counted. Agents are counted by weak references and contexts by
 entering and leaving, outside both servers. RSS is what the operating system says. An allocator
-keeps much of what a program has freed, so memory stays near its highest with sessionstate too; it
-does not grow with the number of conversations.</p>
+keeps much of what a program has freed, so with sessionstate too memory stays near its highest; what
+the second half of the requests adds tells a leak from that.</p>
 <p class="soft">Seed {report.seed}, {report.seconds:.0f} s in all. <code>report.json</code> has
 every sample.</p>
 </main>
