@@ -100,6 +100,8 @@ class Actor:
         """
         try:
             await self.enter(asked)
+            assert self.task is not None
+            assert not self.task.cancelling(), "a block did not take back what it was sent"
         except asyncio.CancelledError:
             assert self.cancelled, "an actor was cancelled from the outside by nobody"
 

@@ -246,52 +246,60 @@ class LifecycleMachine(RuleBasedStateMachine):
 
         self.do(close())
 
-    @rule(id=IDS)
-    def touch(self, id: str) -> None:
-        session = self.supervisor.get(id)
-        if session is not None:
-            session.touch()
-            self.model.touch(id, self.clock.now)
+    def some_live(self) -> bool:
+        return bool(self.model.lives)
 
-    @rule(id=IDS, seconds=st.sampled_from((1.0, 9.0, 50.0)))
-    def extend(self, id: str, seconds: float) -> None:
-        session = self.supervisor.get(id)
-        if session is not None:
-            session.extend(seconds)
-            self.model.extend(id, seconds, self.clock.now)
-            self.do()
+    def live(self, index: int) -> Session:
+        """
+        Choose among the live sessions.
+        """
+        ids = sorted(self.model.lives)
+        return self.supervisor[ids[index % len(ids)]]
 
-    @rule(id=IDS, kind=st.sampled_from(("sync", "async", "fails", "fails later")))
-    def own_something(self, id: str, kind: str) -> None:
-        session = self.supervisor.get(id)
-        if session is None:
-            return
+    @precondition(some_live)
+    @rule(index=ANY)
+    def touch(self, index: int) -> None:
+        session = self.live(index)
+        session.touch()
+        self.model.touch(session.id, self.clock.now)
+
+    @precondition(some_live)
+    @rule(index=ANY, seconds=st.sampled_from((1.0, 9.0, 50.0)))
+    def extend(self, index: int, seconds: float) -> None:
+        session = self.live(index)
+        session.extend(seconds)
+        self.model.extend(session.id, seconds, self.clock.now)
+        self.do()
+
+    @precondition(some_live)
+    @rule(index=ANY, kind=st.sampled_from(("sync", "async", "fails", "fails later")))
+    def own_something(self, index: int, kind: str) -> None:
+        session = self.live(index)
         key = (session.id, session.incarnation)
         self.handles[key] = session
-        index, self.registered[key] = self.registered[key], self.registered[key] + 1
+        number, self.registered[key] = self.registered[key], self.registered[key] + 1
 
         def clean() -> None:
-            self.log("ran", *key, index)
+            self.log("ran", *key, number)
             if kind == "fails":
                 raise CleanupError
 
         async def clean_slowly() -> None:
-            self.log("ran", *key, index)
+            self.log("ran", *key, number)
             await asyncio.sleep(0)
             if kind == "fails later":
                 raise CleanupError
 
-        self.model.lives[id].failing += kind.startswith("fails")
+        self.model.lives[session.id].failing += kind.startswith("fails")
         if kind in ("sync", "fails"):
             session.callback(clean)
         else:
             session.push_async_callback(clean_slowly)
 
-    @rule(id=IDS)
-    def crash(self, id: str) -> None:
-        session = self.supervisor.get(id)
-        if session is None:
-            return
+    @precondition(some_live)
+    @rule(index=ANY)
+    def crash(self, index: int) -> None:
+        session = self.live(index)
 
         async def crash() -> None:
             self.log("ended", session, "resource_failed")
@@ -375,7 +383,7 @@ class LifecycleMachine(RuleBasedStateMachine):
 
 # One failure, shrunk, says enough; explaining several takes minutes.
 FEW = settings(
-    max_examples=150,
+    max_examples=250,
     stateful_step_count=40,
     report_multiple_bugs=False,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
