@@ -93,6 +93,7 @@ class Admission:
         if self._supervisor._observers.on_open and self._supervisor._live.get(block._id) is None:
             session = await block.__aenter__()
             last = block.let_go()
+            current.reset(block.token)
             if session._end is not None:
                 raise session._closed_error()
             session._entered = False
@@ -183,6 +184,7 @@ class Admission:
                 raise session._closed_error()
             raise error
         finally:
+            current.reset(block.token)
             del error, ending  # their tracebacks lead here: no cycles
 
     @staticmethod

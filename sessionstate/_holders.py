@@ -60,9 +60,9 @@ class Block:
         "_session",
         "_settings",
         "_supervisor",
-        "_token",
         "sent",
         "task",
+        "token",
     )
 
     owner = False
@@ -72,7 +72,8 @@ class Block:
     """The task that entered."""
     sent: int
     """How often it was cancelled because the session ended."""
-    _token: Token[Session] | None
+    token: Token[Session]
+    """What makes the session around the current one again."""
 
     def __init__(
         self, supervisor: Supervisor, id: str, settings: Settings, code: CodeType, lasti: int
@@ -147,7 +148,7 @@ class Block:
         self._session = session
         self._cancelling = 0 if task is None else task.cancelling()
         self.sent = 0
-        self._token = current.set(session)
+        self.token = current.set(session)
         session.last_used = now
         session._entered = True
         if self.owner:
@@ -187,31 +188,38 @@ class Block:
     ) -> bool | None:
         session: Session = self._session  # type: ignore[assignment]
         last = self.let_go()
-        if session._end is not None:
-            return await self._leave(session, None, error)
-        if not self.owner:
-            if last:
-                session.last_used = session._clock()
-                session._go_idle()
-            return None
-        if not last and any(block.owner for block in session._holders or ()):
-            return None
-        if error is None:
-            reason = COMPLETED
-        elif isinstance(error, asyncio.CancelledError | GeneratorExit):
-            reason = CANCELLED
-        else:
-            reason = FAILED
-        if session._policy.linger:
-            session._left = (reason, error)
-            if last:
-                session.last_used = session._clock()
-                session._go_idle()
-            return None
-        ending = end(session, reason, error, True)  # noqa: FBT003
-        if ending is NOTHING_LEFT:
-            return None
-        return await self._leave(session, ending, error)
+        # The clean-up runs in here, and still sees the session as the current one.
+        try:
+            if session._end is not None:
+                return await self._leave(session, None, error)
+            if not self.owner:
+                if last:
+                    session.last_used = session._clock()
+                    session._go_idle()
+                return None
+            if not last and any(block.owner for block in session._holders or ()):
+                return None
+            if error is None:
+                reason = COMPLETED
+            elif isinstance(error, asyncio.CancelledError | GeneratorExit):
+                reason = CANCELLED
+            else:
+                reason = FAILED
+            if session._policy.linger:
+                session._left = (reason, error)
+                if last:
+                    session.last_used = session._clock()
+                    session._go_idle()
+                return None
+            ending = end(session, reason, error, True)  # noqa: FBT003
+            if ending is NOTHING_LEFT:
+                return None
+            return await self._leave(session, ending, error)
+        finally:
+            try:
+                current.reset(self.token)
+            except ValueError:  # left by another task than entered it
+                pass
 
     def let_go(self) -> bool:
         """Hold the session no longer; tell whether nobody does."""
@@ -219,11 +227,6 @@ class Block:
         if session is None or session is USED:
             raise RuntimeError(f"this block of session {self._id!r} is not entered, or was left")
         self._session = USED
-        try:
-            current.reset(self._token)  # type: ignore[arg-type]
-        except ValueError:  # left by another task than entered it
-            pass
-        self._token = None
         holders = session._holders
         if holders is None:  # the clean-up went on without this one
             return False

@@ -102,7 +102,7 @@ def _run_plain_steps(
     closing[session.id] = session
     session._ending = UNDER_WAY[reason]
     steps = session._steps
-    token = current.set(session)
+    token = None if current.get(None) is session else current.set(session)
     try:
         while steps:
             step = steps.popitem()[0]
@@ -116,7 +116,8 @@ def _run_plain_steps(
                 ending.failed(raised, step.where)
                 return _begin(session, ending, False)  # noqa: FBT003
     finally:
-        current.reset(token)
+        if token is not None:
+            current.reset(token)
     del closing[session.id]
     return None
 
