@@ -7,15 +7,16 @@ Deciding and creating happen in one go, without an await between, so concurrent 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Literal
 
 from ._context import current, holds, running_task, would_deadlock
 from ._errors import SessionNotFound, SupervisorFull
-from ._holders import Block, Settings
+from ._holders import Block, Opener, Settings, Visitor
 from ._reasons import CloseReason
+from ._resources import OwnedTask
 from ._session import Policy, Session
 from ._teardown import end
 from ._waiting import wait_plainly
@@ -52,58 +53,45 @@ class Admission:
     def changed(self) -> None:
         """Take note that a session ended, that one is closed, or that a hook was added."""
         supervisor = self._supervisor
-        crowded = len(supervisor._closing) >= self._max_closing
-        while self.waiting and not crowded and len(supervisor._live) < self.room:
+        while self.waiting and len(supervisor._live) < self.room:
             waiter = next(iter(self.waiting))
             del self.waiting[waiter]
             if not waiter.done():
                 self.room -= 1
                 waiter.set_result(None)
-        if not crowded and self._breathers:
+        crowded = self._crowded()
+        if not crowded:
             for breather in self._breathers:
                 if not breather.done():
                     breather.set_result(None)
             self._breathers.clear()
         self.slow = bool(
-            not supervisor._running
-            or supervisor._observers.on_open
-            or crowded
+            crowded
             or self.waiting
             or self.opening
+            or supervisor._observers.on_open
+            or not supervisor._running
         )
+
+    def _crowded(self) -> bool:
+        return len(self._supervisor._closing) >= self._max_closing
 
     async def breathe(self) -> None:
         """Wait while too many clean-ups run."""
-        while len(self._supervisor._closing) >= self._max_closing:
-            breather = self._supervisor._loop.create_future()
-            self._breathers[breather] = None
-            self.slow = True
-            try:
-                await breather
-            finally:
-                self._breathers.pop(breather, None)
+        while self._crowded():
+            await self._wait_in(self._breathers, inf)
 
     def session_ended(self) -> None:
         """Take note that a session ended, if anybody waits for that or too many are closing."""
-        if self.slow or len(self._supervisor._closing) >= self._max_closing:
+        if self.slow or self._crowded():
             self.changed()
 
-    async def open(self, block: Block) -> Session:
-        """Open a session, or find it; *block* holds it only while its hooks run."""
-        if self._supervisor._observers.on_open and self._supervisor._live.get(block._id) is None:
-            session = await block.__aenter__()
-            last = block.let_go()
-            current.reset(block.token)
-            if session._end is not None:
-                raise session._closed_error()
-            session._entered = False
-            if last:
-                session._go_idle()
-            return session
-        session = await self.find(block)
-        if session._chunk is None and not session._holders:
-            session._go_idle()  # it is new
-        session.touch()
+    async def open(self, opener: Opener) -> Session:
+        """Open a session, or touch the one there is."""
+        session = await opener.__aenter__()
+        current.reset(opener.token)
+        if opener.let_go():
+            session._go_idle()
         return session
 
     async def find(self, block: Block) -> Session:
@@ -128,13 +116,15 @@ class Admission:
                     raise SessionNotFound(id)
                 elif id in supervisor._closing:
                     await self.wait_settled(supervisor._closing[id])
-                elif promised or self._make_room():
+                elif self._crowded():
+                    await self._wait_in(self._breathers, self._patience)
+                elif promised or self._has_room():
                     session = supervisor._create(block, now)
                     if supervisor._observers.on_open:
                         self.opening[session] = supervisor._loop.create_future()
                         self.slow = True
                     return session
-                else:
+                elif not self._make_room():
                     await self._wait_for_room()
                     promised = True
         finally:
@@ -196,16 +186,20 @@ class Admission:
             )
         await asyncio.shield(opening)
 
-    def adopt(self, id: str, block: Block) -> Session:
+    def adopt(self, id: str, visitor: Visitor) -> Session:
         """Open a session that nobody holds, for a write, without waiting."""
         supervisor = self._supervisor
-        supervisor._check_running()
-        closing = supervisor._closing.get(id)
-        if closing is not None:
-            raise closing._closed_error()
-        if not self._make_room(wait=False):
-            raise self._full("and a write cannot wait")
-        session = supervisor._create(block, supervisor._clock())
+        while True:
+            supervisor._check_running()
+            if id in supervisor._closing:
+                raise supervisor._closing[id]._closed_error()
+            if id in supervisor._live:  # the clean-up of one that made room opened it
+                return supervisor._live[id]
+            if self._has_room():
+                break
+            if not self._make_room():
+                raise self._full("and a write cannot wait")
+        session = supervisor._create(visitor, supervisor._clock())
         session._entered = True  # it knows no unused_timeout
         session._go_idle()
         token = current.set(session)
@@ -213,30 +207,32 @@ class Admission:
             for hook in list(supervisor._observers.on_open):
                 result = hook(session)
                 if isinstance(result, Awaitable):
-                    session.start_soon(_await, result)
+                    coro = result if isinstance(result, Coroutine) else _await(result)
+                    OwnedTask(session, hook).begin(coro, f"{id}: on_open hook")
+                if session._end is not None:
+                    raise session._closed_error()  # noqa: TRY301
         except BaseException as error:
             end(session, CloseReason.FAILED, error)
             raise
         finally:
             current.reset(token)
-        if session._end is not None:
-            raise session._closed_error()
         return session
 
     # Room
 
-    def _make_room(self, *, wait: bool = True) -> bool:
-        """Make room for one more if need be; tell whether there is. Raise if there will be none."""
-        supervisor = self._supervisor
-        if wait and (self.waiting or len(supervisor._closing) >= self._max_closing):
-            return False
-        if len(supervisor._live) < self.room or supervisor._expiry.end_one_due():
+    def _has_room(self) -> bool:
+        return not self.waiting and len(self._supervisor._live) < self.room
+
+    def _make_room(self) -> bool:
+        """Free a place; tell whether one was freed. Raise if none will be."""
+        expiry = self._supervisor._expiry
+        if expiry.end_one_due():
             return True
         if self._when_full == "wait":
             return False
         if self._when_full == "refuse":
             raise self._full("and it refuses (when_full='refuse')")
-        longest = supervisor._expiry.idle_longest()
+        longest = expiry.idle_longest()
         if longest is None:
             raise self._full("each of them is held, and a held session is never evicted")
         end(longest, CloseReason.EVICTED)
@@ -253,34 +249,37 @@ class Admission:
 
     async def _wait_for_room(self) -> None:
         """Wait until one more is promised room, first come, first served."""
-        loop = self._supervisor._loop
-        waiter = loop.create_future()
-        self.waiting[waiter] = None
+        try:
+            await self._wait_in(self.waiting, self._patience)
+        finally:
+            self.changed()
+        if not self._supervisor._running:
+            self.room += 1
+            self._supervisor._check_running()
+
+    async def _wait_in(self, queue: dict[asyncio.Future[None], None], patience: float) -> None:
+        """Wait in *queue* for one's turn, at most so many seconds."""
+        supervisor = self._supervisor
+        waiter = supervisor._loop.create_future()
+        queue[waiter] = None
         self.slow = True
         timer = None
-        if self._patience < inf:
-            timer = loop.call_later(
-                self._patience, _give_up, waiter, context=self._supervisor._context
+        if patience < inf:
+            timer = supervisor._loop.call_later(
+                patience, _give_up, waiter, context=supervisor._context
             )
         try:
             await waiter
         except TimeoutError:
-            raise self._full(
-                f"and no room came free within open_timeout={self._patience:g}"
-            ) from None
+            raise self._full(f"and had no room within open_timeout={patience:g}") from None
         except BaseException:
-            if waiter.done() and not waiter.cancelled():
-                self.room += 1  # let in, and cancelled before it ran: the next one may
+            if queue is self.waiting and waiter.done() and not waiter.cancelled():
+                self.room += 1  # promised, and cancelled before it ran: the next one may
             raise
         finally:
             if timer is not None:
                 timer.cancel()
-            self.waiting.pop(waiter, None)
-            self.changed()
-        supervisor = self._supervisor
-        if not supervisor._running:
-            self.room += 1
-            supervisor._check_running()
+            queue.pop(waiter, None)
 
     def close(self) -> None:
         """Let those who wait know that nobody comes in any more."""

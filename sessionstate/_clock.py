@@ -27,6 +27,8 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 
+LARGEST: Final = 2.0**1000  # of an int that is taken for a float
+
 _REAL_TIME = frozenset({"asyncio.base_events", "uvloop.loop"})
 
 
@@ -42,32 +44,24 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     return time.monotonic if real else loop.time
 
 
-def seconds(name: str, value: Seconds, *, zero: bool = False) -> float:
-    """Validate a duration and return it in seconds."""
+def seconds(name: str, value: Seconds, *, zero: bool = False, never: bool = False) -> float:
+    """Validate a duration and return it in seconds; *never* tells that None would be accepted."""
     if isinstance(value, timedelta):
         number = value.total_seconds()
     elif type(value) is not bool and isinstance(value, int | float):
-        number = float(value)
+        number = inf if isinstance(value, int) and abs(value) > LARGEST else float(value)
     else:
         raise TypeError(
-            f"{name} must be seconds as a number or a timedelta, not {value!r} ({type(value).__name__})"
+            f"{name} must be seconds as a number or a timedelta, not {value!r} "
+            f"({type(value).__name__})"
         )
-    if not isfinite(number):
-        raise ValueError(
-            f"{name} must be a finite number of seconds, not {number}: write {name}=None for 'never'"
-        )
-    if number < 0 or (number == 0 and not zero):
-        advice = (
-            f"at least 0 seconds, not {number}" if zero else f"more than 0 seconds, not {number:g}"
-        )
-        raise ValueError(
-            f"{name} must be {advice}: write {name}=None for 'never'"
-            if not zero
-            else f"{name} must be {advice}"
-        )
+    if not isfinite(number) or number < 0 or (number == 0 and not zero):
+        least = "at least 0" if zero else "more than 0"
+        advice = f": write {name}=None for 'never'" if never else ""
+        raise ValueError(f"{name} must be a finite number of seconds, {least}, not {value}{advice}")
     return number
 
 
 def limit(name: str, value: Seconds | None) -> float:
     """Validate a limit and return it in seconds: infinite for None, which means never."""
-    return inf if value is None else seconds(name, value)
+    return inf if value is None else seconds(name, value, never=True)

@@ -66,7 +66,11 @@ class Block:
     )
 
     owner = False
+    """Whether the session ends when the last one of this kind leaves."""
     creates = True
+    """Whether it opens a session where there is none."""
+    visits = True
+    """Whether somebody is inside, rather than only opening."""
 
     task: Task | None
     """The task that entered."""
@@ -150,7 +154,8 @@ class Block:
         self.sent = 0
         self.token = current.set(session)
         session.last_used = now
-        session._entered = True
+        if self.visits:
+            session._entered = True
         if self.owner:
             session._left = None
         if session._holders is None:
@@ -324,6 +329,16 @@ class Visitor(Block):
     """
 
     __slots__ = ()
+
+
+class Opener(Visitor):
+    """
+    Holds a session while it is opened, so that it cannot be evicted while its hooks run.
+    """
+
+    __slots__ = ()
+
+    visits = False
 
 
 class StrictVisitor(Visitor):

@@ -238,6 +238,7 @@ class OwnedTask:
 
     def end(self) -> None:
         """Cancel the task, as its session ends."""
+        self._cancelled = True
         if self._task is not None:
             self._task.cancel()
 

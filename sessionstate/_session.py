@@ -238,6 +238,8 @@ class Session(Belongings):
 
     def _go_idle(self) -> None:
         """Nobody is inside: let the clock run that fits."""
+        if self._chunk is not None:
+            self._leave_queue()
         policy = self._policy
         expiry = self._supervisor._expiry
         if self._left is not None:

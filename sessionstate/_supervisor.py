@@ -24,7 +24,7 @@ from ._default import enlist
 from ._errors import SessionNotFound, SupervisorClosed
 from ._events import EventStream, Observers, logger
 from ._expiry import Expiry
-from ._holders import NOTHING_NAMED, Block, Owner, Settings, StrictVisitor, Visitor
+from ._holders import NOTHING_NAMED, Block, Opener, Owner, Settings, StrictVisitor, Visitor
 from ._reasons import CloseReason, SessionState
 from ._report import describe_supervisor, dump
 from ._session import Policy, Session, check_reason
@@ -338,7 +338,7 @@ class Supervisor(Mapping[str, Session]):
         self._check_loop()
         frame = sys._getframe(1)
         return await self._admission.open(
-            Visitor(self, check_id(id), settings, frame.f_code, frame.f_lasti)
+            Opener(self, check_id(id), settings, frame.f_code, frame.f_lasti)
         )
 
     async def lookup(self, id: str) -> Session | None:

@@ -183,10 +183,15 @@ class Ending(Steps):
         session = self.session
         if session is None or self._begun:
             return
+        self._forget(block)
         self._go_on_if_free()
         if any(other.task is block.task for other in session._holders or ()):
             supervisor = session._supervisor
             supervisor._loop.call_soon(self.interrupt, context=supervisor._context)
+
+    def _forget(self, block: Block) -> None:
+        if block.task is not None:  # which may live long, and must not keep what ended here
+            block.task.remove_done_callback(self._go_on_if_free)
 
     def _go_on_if_free(self, _: object = None) -> None:
         session = self.session
@@ -218,6 +223,8 @@ class Ending(Steps):
         self._begun = True
         if self._timer is not None:
             self._stop_timer()
+        for block in session._holders or ():
+            self._forget(block)
         if self.reason is FAILED:
             self.thrown = self.error
         elif self._interrupted or self.reason in THROWS:
