@@ -417,10 +417,10 @@ class HostedContext:
                     thrown = self._thrown
             try:
                 await cls.__aexit__(cm, *exc_info(thrown))
-            except (KeyboardInterrupt, SystemExit) as error:
-                raise Fatal(error) from error
             except BaseException as error:
                 if crash is not None or not is_answer(error, thrown):
+                    if isinstance(error, KeyboardInterrupt | SystemExit):
+                        raise Fatal(error) from error
                     raise
             if crash is not None:
                 raise cancelled_outside(self.where) from crash
@@ -437,6 +437,8 @@ class HostedContext:
         if not self._entered:
             if not self._value.done():
                 self._value.set_exception(error or cancelled_outside(self.where))
+        elif session._ending is not None and error is not None:
+            session._ending.failed(error, self.where)  # it crashed before its turn
         elif self._stop.cancelled():
             session._fail(error)
         elif error is not None:  # left early, as its caller was cancelled

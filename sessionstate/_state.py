@@ -170,7 +170,7 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
                 f"session {id!r} cannot be opened from another thread than its supervisor's"
             )
         frame = sys._getframe(2)
-        while frame.f_back and frame.f_globals.get("__name__") in (__name__, "_collections_abc"):
+        while frame.f_back and frame.f_globals.get("__name__") in (__name__, "collections.abc"):
             frame = frame.f_back  # setdefault() and update() write through here too
         return supervisor._admission.adopt(
             id, Visitor(supervisor, id, NOTHING_NAMED, frame.f_code, frame.f_lasti)

@@ -192,7 +192,8 @@ class Steps:
             self._ends = now + budget
         left = min(self._ends, supervisor._shutdown_ends) - now
         if left < inf:
-            more = self._late or self._hooks or session._steps
+            tasks = session._tasks and not self._in_tasks
+            more = self._late or self._hooks or tasks or session._steps
             least = LEAST * budget if budget < inf else 0.0
             share = max(left / 2 if more else left, least)
             self._in(session, ASK * share, partial(self._ask, (1 - ASK) * share))
