@@ -241,6 +241,7 @@ class TestCancellation:
         await clock.advance(0.5)
         for task in tasks:
             task.cancel()
+        await clock.settle()
         third = ask(s, source)
         await clock.advance(0.1)
         assert (source.begun, source.cancelled) == (2, 1)

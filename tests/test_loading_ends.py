@@ -188,7 +188,7 @@ class TestOwnKey:
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks are of Python 3.12")
 class TestEager:
     @pytest.fixture(autouse=True)
-    def eager(self, supervisor: Supervisor) -> None:
+    async def eager(self, supervisor: Supervisor) -> None:
         """
         Start tasks eagerly.
         """

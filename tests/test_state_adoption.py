@@ -62,6 +62,7 @@ class TestAdopt:
         agents = SessionMap[int]("agents", adopt=True)
 
         async def later(s: Session) -> None:
+            await asyncio.sleep(0)
             seen.append(("later", current_session() is s))
 
         supervisor.on_open(lambda s: seen.append(("at once", current_session() is s)))
