@@ -26,11 +26,12 @@ from ._events import (
 from ._exit import run
 from ._functions import attach, session
 from ._reasons import CloseReason, SessionState
-from ._resources import Callback, OwnedTask
+from ._resources import Callback
 from ._session import Session
 from ._state import SessionMap, SessionVar, current_session
 from ._statistics import Statistics
 from ._supervisor import Supervisor
+from ._tasks import OwnedTask
 
 __version__ = "0.1.0"
 

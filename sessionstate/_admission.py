@@ -16,8 +16,8 @@ from ._context import current, holds, running_task, would_deadlock
 from ._errors import SessionNotFound, SupervisorFull
 from ._holders import Block, Opener, Settings, Visitor
 from ._reasons import CloseReason
-from ._resources import OwnedTask
 from ._session import Policy, Session
+from ._tasks import OwnedTask
 from ._teardown import end
 from ._waiting import wait_plainly
 
@@ -155,7 +155,7 @@ class Admission:
                 if isinstance(result, Awaitable):
                     await result
                 if session._end is not None:
-                    raise session._closed_error()  # noqa: TRY301
+                    raise session._closed_error()
         except BaseException as raised:
             error = raised
         del self.opening[session]
@@ -210,7 +210,7 @@ class Admission:
                     coro = result if isinstance(result, Coroutine) else _await(result)
                     OwnedTask(session, hook).begin(coro, f"{id}: on_open hook")
                 if session._end is not None:
-                    raise session._closed_error()  # noqa: TRY301
+                    raise session._closed_error()
         except BaseException as error:
             end(session, CloseReason.FAILED, error)
             raise

@@ -12,17 +12,16 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, TypeVarTuple, cast
 
 from ._context import EMPTY, describe
+from ._hosting import HostedContext
 from ._loading import load
 from ._resources import (
     AsyncCallback,
     Callback,
     EnteredContext,
-    HostedContext,
-    OwnedTask,
-    StartedTask,
     exc_info,
     refuse_caller_bound,
 )
+from ._tasks import OwnedTask, StartedTask
 
 if TYPE_CHECKING:
     from ._errors import SessionClosed

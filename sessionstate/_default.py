@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._supervisor import Live, Supervisor
+    from ._registry import Live
+    from ._supervisor import Supervisor
 
 _supervisors: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[Supervisor]] = (
     weakref.WeakKeyDictionary()

@@ -13,8 +13,8 @@ def session(
     id: str | None = None,
     *,
     linger: Seconds | Unset = UNSET,
-    max_age: Seconds | None | Unset = UNSET,
-    stall_timeout: Seconds | None | Unset = UNSET,
+    max_age: Seconds | Unset | None = UNSET,
+    stall_timeout: Seconds | Unset | None = UNSET,
 ) -> Block:
     """
     Same as `Supervisor.session`, of the running loop's default supervisor.
@@ -34,9 +34,9 @@ def attach(
     id: str,
     *,
     create: bool = True,
-    idle_timeout: Seconds | None | Unset = UNSET,
-    max_age: Seconds | None | Unset = UNSET,
-    stall_timeout: Seconds | None | Unset = UNSET,
+    idle_timeout: Seconds | Unset | None = UNSET,
+    max_age: Seconds | Unset | None = UNSET,
+    stall_timeout: Seconds | Unset | None = UNSET,
 ) -> Block:
     """
     Same as `Supervisor.attach`, of the running loop's default supervisor.

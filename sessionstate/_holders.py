@@ -216,7 +216,7 @@ class Block:
                     session.last_used = session._clock()
                     session._go_idle()
                 return None
-            ending = end(session, reason, error, True)  # noqa: FBT003
+            ending = end(session, reason, error, True)
             if ending is NOTHING_LEFT:
                 return None
             return await self._leave(session, ending, error)

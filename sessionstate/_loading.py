@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ._context import describe, loading
 from ._errors import SessionClosed
-from ._resources import OwnedTask, cancelled_outside, retrieved
+from ._resources import cancelled_outside, retrieved
+from ._tasks import OwnedTask
 
 if TYPE_CHECKING:
     from ._session import Session

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ._reasons import CloseReason
 
 if TYPE_CHECKING:
+    from ._registry import Registry
     from ._session import Session
-    from ._supervisor import Supervisor
 
 
 def describe_session(session: Session) -> str:
@@ -26,7 +26,7 @@ def describe_session(session: Session) -> str:
     return f"<Session {', '.join(parts)}>"
 
 
-def describe_supervisor(supervisor: Supervisor) -> str:
+def describe_supervisor(supervisor: Registry) -> str:
     """Return one line such as ``<Supervisor 'sessionstate' running, 12 sessions, 1 closing>``."""
     state = "running" if supervisor._running else "left" if supervisor._entered else "not entered"
     parts = [f"{supervisor.name!r} {state}", _plural(len(supervisor._live), "session")]
@@ -35,7 +35,7 @@ def describe_supervisor(supervisor: Supervisor) -> str:
     return f"<Supervisor {', '.join(parts)}>"
 
 
-def dump(supervisor: Supervisor) -> str:
+def dump(supervisor: Registry) -> str:
     """Return one text that tells for each session why it is still there."""
     lines = [describe_supervisor(supervisor)]
     for session in [*supervisor._live.values(), *supervisor._closing.values()]:

@@ -13,7 +13,6 @@ from ._deadlines import DeadlineQueue, grain_of
 from ._errors import SessionClosed
 from ._reasons import CloseReason, SessionState
 from ._report import describe_session
-from ._resources import Callback, HostedContext, OwnedTask
 from ._sites import place
 from ._teardown import Ending, end
 from ._waiting import WAITERS, settle, wait_plainly
@@ -312,7 +311,7 @@ class Session(Belongings):
                 f"tasks and clean-up"
             )
         await wait_plainly(self)
-        assert self._end is not None  # noqa: S101
+        assert self._end is not None
         return self._end[0]
 
     def _fail(self, error: BaseException | None) -> None:
@@ -334,7 +333,7 @@ class Session(Belongings):
     def _closed_error(self) -> SessionClosed:
         if self._ending is not None:
             return self._ending.closed_error(self)
-        assert self._end is not None  # noqa: S101
+        assert self._end is not None
         return SessionClosed(self, self._end[0])
 
     def _ended_ago(self) -> float:

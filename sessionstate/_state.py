@@ -22,8 +22,9 @@ from ._context import current, refuse_copy
 from ._default import current_supervisor
 from ._errors import SessionNotFound
 from ._holders import NOTHING_NAMED, Visitor
+from ._registry import Live, check_id
 from ._session import Session
-from ._supervisor import Live, Supervisor, check_id
+from ._supervisor import Supervisor
 
 if TYPE_CHECKING:
     from types import EllipsisType

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from ._context import Task, current, serving
 from ._errors import SessionClosed
-from ._resources import Fatal, HostedContext, OwnedTask, hide
+from ._hosting import HostedContext
+from ._resources import Fatal, hide
+from ._tasks import OwnedTask
 
 if TYPE_CHECKING:
     from ._session import Session

@@ -4,49 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import warnings
 import weakref
-from collections.abc import Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable
 from contextvars import Context
 from math import inf
 from secrets import token_hex
 from threading import get_ident
-from types import CodeType, MappingProxyType, TracebackType
-from typing import Any, TypeVar, overload
+from types import CodeType, TracebackType
+from typing import Self, TypeVar, overload
 
 import anyio
 from anyio.abc import TaskStatus
 
 from ._admission import Admission, WhenFull, merged
 from ._clock import UNSET, Seconds, Unset, clock_of, limit, seconds
-from ._context import Task, current, refuse_copy
+from ._context import Task
 from ._default import enlist
-from ._errors import SessionNotFound, SupervisorClosed
-from ._events import EventStream, Observers, logger
+from ._events import Observers
 from ._expiry import Expiry
 from ._holders import NOTHING_NAMED, Block, Opener, Owner, Settings, StrictVisitor, Visitor
-from ._reasons import CloseReason, SessionState
-from ._report import describe_supervisor, dump
+from ._reasons import CloseReason
+from ._registry import Live, Registry, check_id
 from ._session import Policy, Session, check_reason
 from ._shutdown import Shutdown
-from ._sites import place
-from ._statistics import Counts, Statistics
-from ._teardown import Ending, end
-from ._waiting import clean_up_errors, settle
+from ._statistics import Counts
+from ._waiting import settle
 
 D = TypeVar("D")
 R = TypeVar("R")
 
 
-class Live(dict[str, Session]):
-    """The live sessions by id. A class of its own, because maps refer to it weakly."""
-
-    __slots__ = ("__weakref__", "supervisor")
-
-    supervisor: Callable[[], Supervisor | None]
-
-
-class Supervisor(Mapping[str, Session]):
+class Supervisor(Registry):
     """
     Owns sessions: opens them, watches their deadlines and ends them.
 
@@ -139,42 +127,11 @@ class Supervisor(Mapping[str, Session]):
         self._lasti = 0
         self._shutdown: Shutdown | None = None
 
-    __slots__ = (
-        "__weakref__",
-        "_abandoned",
-        "_admission",
-        "_clock",
-        "_close_timeout",
-        "_closing",
-        "_code",
-        "_context",
-        "_counts",
-        "_default",
-        "_entered",
-        "_expiry",
-        "_given_clock",
-        "_lasti",
-        "_live",
-        "_loop",
-        "_max_age",
-        "_max_sessions",
-        "_number",
-        "_observers",
-        "_policy",
-        "_running",
-        "_shutdown",
-        "_shutdown_ends",
-        "_shutdown_timeout",
-        "_thread",
-        "_unused_timeout",
-        "name",
-    )
-
-    __reduce_ex__ = refuse_copy("a Supervisor", "each process and each event loop has its own")
+    __slots__ = ()
 
     # Its life
 
-    async def __aenter__(self) -> Supervisor:
+    async def __aenter__(self) -> Self:
         frame = sys._getframe(1)
         self._start(frame.f_code, frame.f_lasti)
         return self
@@ -232,8 +189,8 @@ class Supervisor(Mapping[str, Session]):
         id: str | None = None,
         *,
         linger: Seconds | Unset = UNSET,
-        max_age: Seconds | None | Unset = UNSET,
-        stall_timeout: Seconds | None | Unset = UNSET,
+        max_age: Seconds | Unset | None = UNSET,
+        stall_timeout: Seconds | Unset | None = UNSET,
     ) -> Block:
         """
         Return a block that is the session: when its last owner leaves, the session ends.
@@ -275,9 +232,9 @@ class Supervisor(Mapping[str, Session]):
         id: str,
         *,
         create: bool = True,
-        idle_timeout: Seconds | None | Unset = UNSET,
-        max_age: Seconds | None | Unset = UNSET,
-        stall_timeout: Seconds | None | Unset = UNSET,
+        idle_timeout: Seconds | Unset | None = UNSET,
+        max_age: Seconds | Unset | None = UNSET,
+        stall_timeout: Seconds | Unset | None = UNSET,
     ) -> Block:
         """
         Return a block that uses a session spanning many requests: it pins the session while inside.
@@ -316,8 +273,8 @@ class Supervisor(Mapping[str, Session]):
         self,
         id: str,
         *,
-        idle_timeout: Seconds | None | Unset = UNSET,
-        max_age: Seconds | None | Unset = UNSET,
+        idle_timeout: Seconds | Unset | None = UNSET,
+        max_age: Seconds | Unset | None = UNSET,
     ) -> Session:
         """
         Open a session that no block holds, or touch the one that is live, and return it.
@@ -413,131 +370,6 @@ class Supervisor(Mapping[str, Session]):
         if self._running and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.close_soon, id)
 
-    # Observers
-
-    def on_open(self, hook: Callable[[Session], R]) -> Callable[[Session], R]:
-        """
-        Register a hook, ``hook(session)``, sync or async, to run before the body of a new session.
-
-        An error ends the session as `failed`, and is raised from the opening. Usable as a decorator.
-        """
-        self._observers.add(self._observers.on_open, hook)
-        self._admission.changed()
-        return hook
-
-    def on_close(
-        self, hook: Callable[[Session, CloseReason], R]
-    ) -> Callable[[Session, CloseReason], R]:
-        """
-        Register a hook, ``hook(session, reason)``, sync or async, to run once when a session ends.
-
-        It runs once the holders are out and before anything is released. Usable as a decorator.
-        """
-        self._observers.add(self._observers.on_close, hook)
-        return hook
-
-    def on_error(
-        self, hook: Callable[[Session, BaseException, str], R]
-    ) -> Callable[[Session, BaseException, str], R]:
-        """
-        Register a hook, ``hook(session, exception, where)``, sync or async, to run for each clean-up error.
-
-        Usable as a decorator.
-        """
-        self._observers.add(self._observers.on_error, hook)
-        return hook
-
-    def events(self, limit: int = 1024) -> EventStream:
-        """
-        Return a stream of what happens from here on: ``async for event in supervisor.events()``.
-
-        Args:
-            limit: How many unread events are kept; of more, the oldest are dropped, and counted.
-        """
-        if isinstance(limit, bool) or not isinstance(limit, int):
-            raise TypeError(f"limit must be a whole number of events, not {limit!r}")
-        if limit < 1:
-            raise ValueError(f"limit must be at least 1 event, not {limit}")
-        return self._observers.stream(limit)
-
-    # A mapping of the live sessions
-
-    def __getitem__(self, id: str) -> Session:
-        try:
-            return self._live[id]
-        except KeyError:
-            raise SessionNotFound(id) from None
-
-    def __contains__(self, id: object) -> bool:
-        return id in self._live
-
-    def __len__(self) -> int:
-        return len(self._live)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._live))
-
-    def keys(self) -> KeysView[str]:
-        """Return the live ids, as a snapshot."""
-        return dict(self._live).keys()
-
-    def values(self) -> ValuesView[Session]:
-        """Return the live sessions, as a snapshot."""
-        return dict(self._live).values()
-
-    def items(self) -> ItemsView[str, Session]:
-        """Return the live ids with their sessions, as a snapshot."""
-        return dict(self._live).items()
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return object.__hash__(self)
-
-    # What can be seen
-
-    def statistics(self) -> Statistics:
-        """Return figures about this moment. Costs a few microseconds for each tick in the deadline queues."""
-        idle, held = len(self._expiry.idle), len(self._expiry.held)
-        counts, live = self._counts, len(self._live)
-        others = counts.by_reason
-        return Statistics(
-            live=live,
-            held=live - idle,
-            idle=idle,
-            closing=len(self._closing),
-            unbounded=live - idle - held,
-            queued=idle + held,
-            waiting=len(self._admission.waiting),
-            opened=self._number,
-            closed=self._number - live,
-            closed_by_reason=MappingProxyType(
-                {**others, CloseReason.COMPLETED: self._number - live - sum(others.values())}
-            ),
-            refused=counts.refused,
-            clean_up_errors=counts.clean_up_errors,
-            stuck=counts.stuck,
-            abandoned=counts.abandoned,
-            expiry_errors=counts.expiry_errors,
-            restarts=counts.restarts,
-            dropped_events=counts.dropped_events,
-        )
-
-    def dump(self) -> str:
-        """
-        Return one text that tells for each session why it is still there.
-
-        Its age, its holders with task and line, its next deadline, what it owns, and where it was opened.
-        """
-        return dump(self)
-
-    def __repr__(self) -> str:
-        return describe_supervisor(self)
-
     # For the other modules
 
     def _create(self, block: Block, now: float) -> Session:
@@ -554,103 +386,8 @@ class Supervisor(Mapping[str, Session]):
         if self._observers.active:
             self._observers.opened(session)
 
-    def _log_errors(self, session: Session, ending: Ending) -> None:
-        """Log the errors of a clean-up that nobody raises, unless hooks were told of them."""
-        if ending.errors and not self._observers.on_error:
-            logger.error(
-                "nobody waited for this clean-up", exc_info=clean_up_errors(session, ending)
-            )
 
-    def _report(self, session: Session, error: BaseException, where: str) -> None:
-        """Report an error outside of a session's end."""
-        late, fatal = self._observers.error(session, error, where)
-        if not self._observers.on_error:
-            logger.error("%s of session %r failed", where, session.id, exc_info=error)
-        for awaitable, name in late:
-            context = self._context.copy()
-            context.run(current.set, session)
-            self._keep(asyncio.Task(_await(awaitable), loop=self._loop, name=name, context=context))
-        if fatal is not None:
-            raise fatal
-
-    def _expiry_failed(self, session: Session, error: Exception) -> None:
-        self._counts.expiry_errors += 1
-        logger.error("ending session %r, which is due, failed", session.id, exc_info=error)
-
-    def _keep(self, task: Task | None) -> None:
-        """Keep a task that nobody waits for from being collected, until it is done."""
-        if task is not None and not task.done():
-            self._abandoned[task] = None
-            task.add_done_callback(self._let_go)
-
-    def _let_go(self, task: Task) -> None:
-        del self._abandoned[task]
-        if not task.cancelled():
-            task.exception()
-
-    def _check_running(self) -> None:
-        if not self._running:
-            state = "was left" if self._entered else "is not running"
-            advice = (
-                "it opens no more sessions"
-                if self._entered
-                else "write 'async with supervisor:' around its use"
-            )
-            raise SupervisorClosed(f"supervisor {self.name!r} {state}: {advice}")
-
-    def _check_loop(self) -> None:
-        if not self._entered:
-            self._check_running()
-        if asyncio.get_running_loop() is not self._loop:
-            raise RuntimeError(
-                f"supervisor {self.name!r} runs in another event loop: each loop needs its own; from another thread, "
-                f"use supervisor.close_threadsafe(id) or asyncio.run_coroutine_threadsafe(...)"
-            )
-
-    def _check(self) -> None:
-        """Raise AssertionError unless every internal invariant holds."""
-        idle, held = self._expiry.idle, self._expiry.held
-        idle._check()
-        held._check()
-        queued = {session: queue for queue in (idle, held) for session in queue}
-        assert len(queued) == len(idle) + len(held), "a session is queued twice"
-        for id, session in self._live.items():
-            assert session.id == id
-            assert session._end is None, f"{session!r} has ended and is still found"
-            state = SessionState.OPEN if session._holders else SessionState.IDLE
-            assert session.state is state, f"{session!r} should be {state}"
-            if state is SessionState.IDLE:
-                assert queued.pop(session) is idle, f"{session!r} is idle and not queued"
-            elif session._limit < inf or session._max_age < inf:
-                assert queued.pop(session) is held, f"{session!r} has a limit and is not queued"
-        assert not queued, f"queued for nothing: {queued}"
-        for id, session in self._closing.items():
-            assert session.id == id
-            assert session.state is SessionState.CLOSING
-            assert session._ending is not None
-
-    def __del__(self) -> None:
-        if self._running and self._code is not None:
-            warnings.warn(
-                f"{self!r}, entered at {place(self._code, self._lasti)}, was dropped without being left",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
-            for session in [*self._live.values(), *self._closing.values()]:
-                warnings.warn(
-                    f"{session!r}, opened at {session.opened_where}, was dropped unclosed",
-                    ResourceWarning,
-                    source=session,
-                    stacklevel=2,
-                )
-
-
-async def _await(awaitable: Any) -> None:
-    await awaitable
-
-
-def _named(name: str, value: Seconds | None | Unset) -> float | None:
+def _named(name: str, value: Seconds | Unset | None) -> float | None:
     return None if isinstance(value, Unset) else limit(name, value)
 
 
@@ -662,16 +399,3 @@ def _count(name: str, value: int | None) -> float:
     if value < 1:
         raise ValueError(f"{name} must be at least 1, not {value}: write {name}=None for no limit")
     return value
-
-
-def check_id(id: object) -> str:
-    """Refuse what is no id."""
-    if not isinstance(id, str):
-        raise TypeError(
-            f"a session's id is a str, not {id!r} ({type(id).__name__}): pass str(...) or the session's .id"
-        )
-    if not id:
-        raise ValueError(
-            "a session's id is a non-empty str: leave it out of session() for a random one"
-        )
-    return id

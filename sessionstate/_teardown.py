@@ -33,8 +33,8 @@ def end(
     session: Session,
     reason: CloseReason,
     error: BaseException | None = None,
-    claim: bool = False,  # noqa: FBT001, FBT002
-    asked: bool = False,  # noqa: FBT001, FBT002
+    claim: bool = False,
+    asked: bool = False,
 ) -> Ending | None:
     """
     Decide that *session* ends: the one exit of every cause.
@@ -72,7 +72,7 @@ def end(
     return NOTHING_LEFT
 
 
-def _begin(session: Session, ending: Ending, asked: bool) -> Ending:  # noqa: FBT001
+def _begin(session: Session, ending: Ending, asked: bool) -> Ending:
     """Begin what is left to do."""
     session._ending = ending
     supervisor = session._supervisor
@@ -91,7 +91,7 @@ def _run_plain_steps(
     session: Session,
     reason: CloseReason,
     error: BaseException | None,
-    claim: bool,  # noqa: FBT001
+    claim: bool,
 ) -> Ending | None:
     """
     Run the plain callbacks of a session without holders and tasks, right here.
@@ -108,13 +108,13 @@ def _run_plain_steps(
             step = steps.popitem()[0]
             if type(step) is not Callback:
                 steps[step] = None
-                return _begin(session, Ending(session, reason, error, claim), False)  # noqa: FBT003
+                return _begin(session, Ending(session, reason, error, claim), False)
             try:
                 step.run(None)
             except BaseException as raised:
                 ending = Ending(session, reason, error, claim)
                 ending.failed(raised, step.where)
-                return _begin(session, ending, False)  # noqa: FBT003
+                return _begin(session, ending, False)
     finally:
         if token is not None:
             current.reset(token)
@@ -137,7 +137,7 @@ class Ending(Steps):
         session: Session | None,
         reason: CloseReason,
         error: BaseException | None,
-        claimed: bool,  # noqa: FBT001
+        claimed: bool,
     ) -> None:
         self.session = session
         self.reason = reason
@@ -272,8 +272,8 @@ class Ending(Steps):
                 raise self.fatal
 
 
-NOTHING_LEFT: Final = Ending(None, CloseReason.COMPLETED, None, True)  # noqa: FBT003
+NOTHING_LEFT: Final = Ending(None, CloseReason.COMPLETED, None, True)
 """What is left to do for a session that owned nothing."""
 
-UNDER_WAY: Final = {reason: Ending(None, reason, None, True) for reason in CloseReason}  # noqa: FBT003
+UNDER_WAY: Final = {reason: Ending(None, reason, None, True) for reason in CloseReason}
 """Stands for the ending of a session whose plain callbacks run."""

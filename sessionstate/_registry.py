@@ -1,0 +1,293 @@
+"""
+The live sessions of one supervisor: a mapping, its figures, and what the other modules ask of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Awaitable, Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
+from contextvars import Context
+from math import inf
+from types import CodeType, MappingProxyType
+from typing import TYPE_CHECKING
+
+from ._admission import Admission
+from ._context import Task, current, refuse_copy
+from ._errors import SessionNotFound, SupervisorClosed
+from ._events import Observers, logger
+from ._expiry import Expiry
+from ._hooks import Hooks
+from ._reasons import CloseReason, SessionState
+from ._report import describe_supervisor, dump
+from ._session import Policy, Session
+from ._shutdown import Shutdown
+from ._sites import place
+from ._statistics import Counts, Statistics
+from ._teardown import Ending
+from ._waiting import clean_up_errors
+
+if TYPE_CHECKING:
+    from ._supervisor import Supervisor
+
+
+class Live(dict[str, Session]):
+    """The live sessions by id. A class of its own, because maps refer to it weakly."""
+
+    __slots__ = ("__weakref__", "supervisor")
+
+    supervisor: Callable[[], Supervisor | None]
+
+
+class Registry(Hooks, Mapping[str, Session]):
+    """
+    The half of `Supervisor` that keeps the sessions.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_abandoned",
+        "_admission",
+        "_clock",
+        "_close_timeout",
+        "_closing",
+        "_code",
+        "_context",
+        "_counts",
+        "_default",
+        "_entered",
+        "_expiry",
+        "_given_clock",
+        "_lasti",
+        "_live",
+        "_loop",
+        "_max_age",
+        "_max_sessions",
+        "_number",
+        "_observers",
+        "_policy",
+        "_running",
+        "_shutdown",
+        "_shutdown_ends",
+        "_shutdown_timeout",
+        "_thread",
+        "_unused_timeout",
+        "name",
+    )
+
+    name: str
+    """What it is called in tasks, messages and statistics."""
+
+    _abandoned: dict[Task, None]
+    _admission: Admission
+    _clock: Callable[[], float]
+    _close_timeout: float
+    _closing: dict[str, Session]
+    _code: CodeType | None
+    _context: Context
+    _counts: Counts
+    _entered: bool
+    _expiry: Expiry
+    _lasti: int
+    _live: Live
+    _loop: asyncio.AbstractEventLoop
+    _max_age: float
+    _max_sessions: float
+    _number: int
+    _observers: Observers
+    _policy: Policy
+    _running: bool
+    _shutdown: Shutdown | None
+    _shutdown_ends: float
+    _thread: int
+
+    __reduce_ex__ = refuse_copy("a Supervisor", "each process and each event loop has its own")
+
+    # A mapping of the live sessions
+
+    def __getitem__(self, id: str) -> Session:
+        try:
+            return self._live[id]
+        except KeyError:
+            raise SessionNotFound(id) from None
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._live
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._live))
+
+    def keys(self) -> KeysView[str]:
+        """Return the live ids, as a snapshot."""
+        return dict(self._live).keys()
+
+    def values(self) -> ValuesView[Session]:
+        """Return the live sessions, as a snapshot."""
+        return dict(self._live).values()
+
+    def items(self) -> ItemsView[str, Session]:
+        """Return the live ids with their sessions, as a snapshot."""
+        return dict(self._live).items()
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    # What can be seen
+
+    def statistics(self) -> Statistics:
+        """Return figures about this moment. Costs a few microseconds for each tick in the deadline queues."""
+        idle, held = len(self._expiry.idle), len(self._expiry.held)
+        counts, live = self._counts, len(self._live)
+        others = counts.by_reason
+        return Statistics(
+            live=live,
+            held=live - idle,
+            idle=idle,
+            closing=len(self._closing),
+            unbounded=live - idle - held,
+            queued=idle + held,
+            waiting=len(self._admission.waiting),
+            opened=self._number,
+            closed=self._number - live,
+            closed_by_reason=MappingProxyType(
+                {**others, CloseReason.COMPLETED: self._number - live - sum(others.values())}
+            ),
+            refused=counts.refused,
+            clean_up_errors=counts.clean_up_errors,
+            stuck=counts.stuck,
+            abandoned=counts.abandoned,
+            expiry_errors=counts.expiry_errors,
+            restarts=counts.restarts,
+            dropped_events=counts.dropped_events,
+        )
+
+    def dump(self) -> str:
+        """
+        Return one text that tells for each session why it is still there.
+
+        Its age, its holders with task and line, its next deadline, what it owns, and where it was opened.
+        """
+        return dump(self)
+
+    def __repr__(self) -> str:
+        return describe_supervisor(self)
+
+    # For the other modules
+
+    def _log_errors(self, session: Session, ending: Ending) -> None:
+        """Log the errors of a clean-up that nobody raises, unless hooks were told of them."""
+        if ending.errors and not self._observers.on_error:
+            logger.error(
+                "nobody waited for this clean-up", exc_info=clean_up_errors(session, ending)
+            )
+
+    def _report(self, session: Session, error: BaseException, where: str) -> None:
+        """Report an error outside of a session's end."""
+        late, fatal = self._observers.error(session, error, where)
+        if not self._observers.on_error:
+            logger.error("%s of session %r failed", where, session.id, exc_info=error)
+        for awaitable, name in late:
+            context = self._context.copy()
+            context.run(current.set, session)
+            self._keep(asyncio.Task(_await(awaitable), loop=self._loop, name=name, context=context))
+        if fatal is not None:
+            raise fatal
+
+    def _expiry_failed(self, session: Session, error: Exception) -> None:
+        self._counts.expiry_errors += 1
+        logger.error("ending session %r, which is due, failed", session.id, exc_info=error)
+
+    def _keep(self, task: Task | None) -> None:
+        """Keep a task that nobody waits for from being collected, until it is done."""
+        if task is not None and not task.done():
+            self._abandoned[task] = None
+            task.add_done_callback(self._let_go)
+
+    def _let_go(self, task: Task) -> None:
+        del self._abandoned[task]
+        if not task.cancelled():
+            task.exception()
+
+    def _check_running(self) -> None:
+        if not self._running:
+            state = "was left" if self._entered else "is not running"
+            advice = (
+                "it opens no more sessions"
+                if self._entered
+                else "write 'async with supervisor:' around its use"
+            )
+            raise SupervisorClosed(f"supervisor {self.name!r} {state}: {advice}")
+
+    def _check_loop(self) -> None:
+        if not self._entered:
+            self._check_running()
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                f"supervisor {self.name!r} runs in another event loop: each loop needs its own; from another thread, "
+                f"use supervisor.close_threadsafe(id) or asyncio.run_coroutine_threadsafe(...)"
+            )
+
+    def _check(self) -> None:
+        """Raise AssertionError unless every internal invariant holds."""
+        idle, held = self._expiry.idle, self._expiry.held
+        idle._check()
+        held._check()
+        queued = {session: queue for queue in (idle, held) for session in queue}
+        assert len(queued) == len(idle) + len(held), "a session is queued twice"
+        for id, session in self._live.items():
+            assert session.id == id
+            assert session._end is None, f"{session!r} has ended and is still found"
+            state = SessionState.OPEN if session._holders else SessionState.IDLE
+            assert session.state is state, f"{session!r} should be {state}"
+            if state is SessionState.IDLE:
+                assert queued.pop(session) is idle, f"{session!r} is idle and not queued"
+            elif session._limit < inf or session._max_age < inf:
+                assert queued.pop(session) is held, f"{session!r} has a limit and is not queued"
+        assert not queued, f"queued for nothing: {queued}"
+        for id, session in self._closing.items():
+            assert session.id == id
+            assert session.state is SessionState.CLOSING
+            assert session._ending is not None
+
+    def __del__(self) -> None:
+        if getattr(self, "_running", False) and self._code is not None:
+            warnings.warn(
+                f"{self!r}, entered at {place(self._code, self._lasti)}, was dropped without being left",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+            for session in [*self._live.values(), *self._closing.values()]:
+                warnings.warn(
+                    f"{session!r}, opened at {session.opened_where}, was dropped unclosed",
+                    ResourceWarning,
+                    source=session,
+                    stacklevel=2,
+                )
+
+
+async def _await(awaitable: Awaitable[object]) -> None:
+    await awaitable
+
+
+def check_id(id: object) -> str:
+    """Refuse what is no id."""
+    if not isinstance(id, str):
+        raise TypeError(
+            f"a session's id is a str, not {id!r} ({type(id).__name__}): pass str(...) or the "
+            f"session's .id"
+        )
+    if not id:
+        raise ValueError(
+            "a session's id is a non-empty str: leave it out of session() for a random one"
+        )
+    return id

@@ -1,0 +1,152 @@
+"""Tasks that die with their session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from ._context import Task, describe, loading
+from ._errors import SessionClosed
+from ._resources import cancelled_outside, context_of, retrieved
+
+if TYPE_CHECKING:
+    from ._session import Session
+
+
+class OwnedTask:
+    """
+    A task that dies with its session.
+
+    .. versionadded:: 0.1
+    """
+
+    __slots__ = ("_cancelled", "_session", "_task", "where")
+
+    detached = True
+    """Whether the one who starts it does not wait for it."""
+
+    def __init__(self, session: Session, call: object) -> None:
+        self.where = f"task {describe(call)}"
+        self._cancelled = False
+        self._session: Session | None = session
+        self._task: Task | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {describe(self)} {'running' if self._session else 'done'}>"
+
+    def cancel(self) -> bool:
+        """
+        Cancel the task, which does not end the session.
+
+        Returns:
+            True if the task was still running.
+        """
+        if self._session is None:
+            return False
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+        return True
+
+    def begin(self, coro: Coroutine[Any, Any, object], name: str) -> None:
+        """Register, then start: an eager task runs before its creation returns."""
+        session = self._session
+        assert session is not None
+        if session._end is not None:  # calling the function ended it
+            coro.close()
+            raise session._closed_error()
+        if session._tasks is None:
+            session._tasks = {}
+        session._tasks[self] = None
+        loop = session._supervisor._loop
+        context = context_of(session)
+        if self.detached:
+            context.run(loading.set, None)
+        self._task = task = loop.create_task(coro, name=name, context=context)
+        task.add_done_callback(self._done)
+        if self._cancelled:
+            task.cancel()
+
+    def end(self) -> None:
+        """Cancel the task, as its session ends."""
+        self._cancelled = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def forget(self) -> Task | None:
+        """Give the task up, which would not end; who waits for it is told so."""
+        session, self._session = self._session, None
+        if session is not None:
+            self._settle(session, None, cancelled=True)
+        return self._task
+
+    def _done(self, task: Task) -> None:
+        error = None if task.cancelled() else task.exception()
+        session, self._session = self._session, None
+        self._task = None
+        if session is None:
+            return
+        if session._tasks is not None:
+            session._tasks.pop(self, None)
+        error = self._settle(session, error, cancelled=task.cancelled())
+        if session._ending is not None:
+            session._ending.task_ended(self, error)
+        elif error is not None:
+            session._fail(error)
+
+    def _settle(
+        self, session: Session, error: BaseException | None, *, cancelled: bool
+    ) -> BaseException | None:
+        """Return the error that is the session's."""
+        return error
+
+
+class StartedTask(OwnedTask):
+    """An owned task that tells when it has started, with anyio's ``task_status.started(value)``."""
+
+    __slots__ = ("_ready",)
+
+    detached = False
+
+    def __init__(self, session: Session, call: object) -> None:
+        super().__init__(session, call)
+        self._ready: asyncio.Future[Any] = session._supervisor._loop.create_future()
+
+    def started(self, value: object = None) -> None:
+        """Tell the one who waits that the task has started."""
+        if self._ready.cancelled():
+            return
+        if self._ready.done():
+            raise RuntimeError("task_status.started() was called twice: once is enough")
+        self._ready.set_result(value)
+
+    async def ready(self) -> Any:
+        """Wait until it has started; a cancelled caller cancels the task."""
+        try:
+            return await self._ready
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        finally:
+            retrieved(self._ready)
+
+    def _settle(
+        self, session: Session, error: BaseException | None, *, cancelled: bool
+    ) -> BaseException | None:
+        ready = self._ready
+        if ready.done():
+            return None if ready.cancelled() else error
+        if session._end is not None:
+            ready.set_exception(SessionClosed(session, session._end[0]))
+        elif error is not None:
+            ready.set_exception(error)
+        elif cancelled:
+            ready.set_exception(cancelled_outside(self.where))
+        else:
+            ready.set_exception(
+                RuntimeError(
+                    f"{self.where} ended without calling task_status.started(): call it, or use start_soon"
+                )
+            )
+        return None
