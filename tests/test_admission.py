@@ -44,7 +44,9 @@ async def ended(task: asyncio.Task[Any]) -> None:
 
 
 class TestEvict:
-    async def test_takes_the_one_idle_longest(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_takes_the_one_idle_longest(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
         """
         When full, the session idle longest makes room, whatever its own timeout is.
         """
@@ -65,7 +67,9 @@ class TestEvict:
         """
         supervisor = await start_supervisor(max_sessions=2)
         async with supervisor.session("a", max_age=50), supervisor.attach("b"):
-            with pytest.raises(SupervisorFull, match="2 live sessions of at most 2, each of them is held"):
+            with pytest.raises(
+                SupervisorFull, match="2 live sessions of at most 2, each of them is held"
+            ):
                 async with supervisor.session("c"):
                     pass
             assert set(supervisor) == {"a", "b"}
@@ -73,7 +77,9 @@ class TestEvict:
             async with supervisor.attach("a"):
                 pass
 
-    async def test_looks_at_256_at_most(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_looks_at_256_at_most(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
         """
         The one idle longest is sought among the first 256 in the order of their deadlines.
         """
@@ -169,7 +175,9 @@ class TestRefuse:
 
 
 class TestWait:
-    async def test_lets_in_who_came_first(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_lets_in_who_came_first(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
         """
         Openings wait for room and come in, one for each that ends, in the order of their coming.
         """
@@ -199,7 +207,9 @@ class TestWait:
         await ended(late)
         await waiting
 
-    async def test_promised_room_counts(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_promised_room_counts(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
         """
         An adopting write cannot take the place that was promised to who waits, and does not wait.
         """
@@ -337,7 +347,9 @@ class TestMaxClosing:
         await waiting
         assert clock.now == 3
 
-    async def test_evicts_when_they_are_done(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_evicts_when_they_are_done(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
         """
         An opening that waited for clean-ups of a full supervisor then evicts as any other does.
         """

@@ -66,7 +66,11 @@ class TestDeadlineQueue:
         Deadlines of long and short timeouts come up in the order of their ticks.
         """
         queue = DeadlineQueue[Item]()
-        for name, due, timeout in [("long", 5000.0, 5000.0), ("never", inf, inf), ("short", 3.0, 3.0)]:
+        for name, due, timeout in [
+            ("long", 5000.0, 5000.0),
+            ("never", inf, inf),
+            ("short", 3.0, 3.0),
+        ]:
             queue.add(Item(name), due, grain_of(timeout))
         queue.add(Item("middle"), 5000.0, grain_of(1.0))
         assert names(queue) == ["short", "middle", "long", "never"]

@@ -103,7 +103,12 @@ class TestOwners:
     )
     @pytest.mark.parametrize("linger", [0, 5])
     async def test_end_it_as_the_last_one_left(
-        self, supervisor: Supervisor, clock: Clock, error: BaseException | None, reason: CloseReason, linger: float
+        self,
+        supervisor: Supervisor,
+        clock: Clock,
+        error: BaseException | None,
+        reason: CloseReason,
+        linger: float,
     ) -> None:
         """
         The session ends with how its last owner left: at once, or after its linger whatever that was.
@@ -135,7 +140,9 @@ class TestOwners:
         assert await two is session
         assert session.close_reason is CloseReason.COMPLETED
 
-    async def test_interrupt_visitors_when_they_end_it(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_interrupt_visitors_when_they_end_it(
+        self, supervisor: Supervisor, clock: Clock
+    ) -> None:
         """
         When the last owner leaves, visitors inside get `SessionClosed`.
         """
@@ -155,7 +162,9 @@ class TestOwners:
 
 
 class TestLinger:
-    async def test_keeps_everything_for_who_comes_back(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_keeps_everything_for_who_comes_back(
+        self, supervisor: Supervisor, clock: Clock
+    ) -> None:
         """
         An owner who comes back within the linger finds the same session, and starts afresh.
         """
@@ -172,7 +181,9 @@ class TestLinger:
         assert session.expires_in == 5
         assert await until_closed(session) is CloseReason.COMPLETED
 
-    async def test_is_restarted_by_visitors_and_touches(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_is_restarted_by_visitors_and_touches(
+        self, supervisor: Supervisor, clock: Clock
+    ) -> None:
         """
         Visits, touches and `open` restart the linger, never the idle timeout; the reason stays.
         """
@@ -192,7 +203,9 @@ class TestLinger:
         assert await until_closed(session) is CloseReason.FAILED
         assert in_time(clock, due, 5)
 
-    async def test_runs_after_a_visitor_who_left_last(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_runs_after_a_visitor_who_left_last(
+        self, supervisor: Supervisor, clock: Clock
+    ) -> None:
         """
         Once it has had an owner, a session left by its last holder lingers, even if that is a visitor.
         """
@@ -248,7 +261,9 @@ class TestVisitors:
 
 
 class TestIdle:
-    async def test_runs_from_the_opening(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_runs_from_the_opening(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
         """
         A session that nobody holds is idle from its opening, and ends by that clock.
         """
@@ -357,11 +372,15 @@ class TestHeld:
         assert in_time(clock, 20, 20)
 
     @pytest.mark.parametrize("way", ["session", "attach"])
-    async def test_stalls_without_activity(self, supervisor: Supervisor, clock: Clock, way: str) -> None:
+    async def test_stalls_without_activity(
+        self, supervisor: Supervisor, clock: Clock, way: str
+    ) -> None:
         """
         A held session ends `stall_timeout` after the last touch or the youngest block's entry.
         """
-        body = asyncio.create_task(inside(getattr(supervisor, way)("a", stall_timeout=10), asyncio.Event()))
+        body = asyncio.create_task(
+            inside(getattr(supervisor, way)("a", stall_timeout=10), asyncio.Event())
+        )
         await clock.advance(9)
         supervisor["a"].touch()
         await clock.advance(9)
@@ -371,7 +390,9 @@ class TestHeld:
         assert await body == "closed: stalled"
         assert in_time(clock, 28, 10)
 
-    async def test_goes_for_ever_without_a_limit(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_goes_for_ever_without_a_limit(
+        self, supervisor: Supervisor, clock: Clock
+    ) -> None:
         """
         Held without a limit a session has no deadline and no queue entry, and counts as unbounded.
         """
@@ -384,7 +405,9 @@ class TestHeld:
         assert (statistics.unbounded, statistics.queued, statistics.idle) == (0, 1, 1)
 
     @pytest.mark.parametrize("limit", [{"max_age": 60}, {"stall_timeout": 60}])
-    async def test_is_queued_once_with_a_limit(self, supervisor: Supervisor, limit: dict[str, Any]) -> None:
+    async def test_is_queued_once_with_a_limit(
+        self, supervisor: Supervisor, limit: dict[str, Any]
+    ) -> None:
         """
         A held session with a limit has exactly one queue entry, and none after its end.
         """

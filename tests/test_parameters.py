@@ -100,7 +100,14 @@ class TestSupervisor:
     @pytest.mark.parametrize("name", ["max_sessions", "max_closing"])
     @pytest.mark.parametrize(
         ("value", "error"),
-        [(0, ValueError), (-3, ValueError), (1.5, TypeError), (inf, TypeError), ("9", TypeError), (True, TypeError)],
+        [
+            (0, ValueError),
+            (-3, ValueError),
+            (1.5, TypeError),
+            (inf, TypeError),
+            ("9", TypeError),
+            (True, TypeError),
+        ],
     )
     def test_refuses_what_is_no_count(self, name: str, value: Any, error: type[Exception]) -> None:
         """
@@ -180,8 +187,12 @@ class TestCalls:
         """
         await call(supervisor, way, **{name: None})
 
-    @pytest.mark.parametrize(("value", "error"), [("", ValueError), (None, TypeError), (7, TypeError), (b"a", TypeError)])
-    @pytest.mark.parametrize("way", ["attach", "open", "lookup", "close", "close_soon", "close_threadsafe"])
+    @pytest.mark.parametrize(
+        ("value", "error"), [("", ValueError), (None, TypeError), (7, TypeError), (b"a", TypeError)]
+    )
+    @pytest.mark.parametrize(
+        "way", ["attach", "open", "lookup", "close", "close_soon", "close_threadsafe"]
+    )
     async def test_refuse_what_is_no_id(
         self, supervisor: Supervisor, way: str, value: Any, error: type[Exception]
     ) -> None:
@@ -241,7 +252,9 @@ class TestCalls:
         with pytest.raises(TypeError, match="a hook must be a function"):
             getattr(Supervisor(), name)(hook)
 
-    @pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)])
+    @pytest.mark.parametrize(
+        ("value", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
+    )
     def test_refuse_an_unbounded_stream(self, value: Any, error: type[Exception]) -> None:
         """
         A stream of events keeps a whole number of events, at least one.
@@ -250,7 +263,9 @@ class TestCalls:
             Supervisor().events(value)
 
     @pytest.mark.parametrize("value", [0, -1, inf, nan])
-    async def test_refuse_to_extend_by_no_duration(self, supervisor: Supervisor, value: float) -> None:
+    async def test_refuse_to_extend_by_no_duration(
+        self, supervisor: Supervisor, value: float
+    ) -> None:
         """
         `extend` takes a duration, and does not advise None, which it does not take.
         """
@@ -267,7 +282,9 @@ class TestWhoMayCall:
         """
         Opening without a running supervisor is a `SupervisorClosed` that says what to write.
         """
-        with pytest.raises(SupervisorClosed, match="is not running: write 'async with supervisor:'"):
+        with pytest.raises(
+            SupervisorClosed, match="is not running: write 'async with supervisor:'"
+        ):
             await call(Supervisor(), way)
 
     @pytest.mark.parametrize("way", ["session", "attach", "open"])
