@@ -251,12 +251,13 @@ class Observers:
                     logger.exception(HOOK_FAILED, error, where)
                 else:
                     if isinstance(result, Awaitable):
-                        late.append((_guarded(result, error, where), "on_error hook"))
+                        late.append((_guarded(result, error, where), ON_ERROR))
         finally:
             current.reset(token)
         return late, fatal
 
 
+ON_ERROR: Final = "on_error hook"
 HOOK_FAILED: Final = "an on_error hook failed while it was told of %r in %s"
 
 

@@ -301,14 +301,16 @@ class Block:
 
     def _wanted_elsewhere(self) -> bool:
         """Tell whether somebody else wants the task cancelled, beside this block's session."""
-        return self.task is None or self.task.cancelling() > self._cancelling
+        task = self.task
+        if task is None or task is not current_task(self._supervisor._loop):
+            return True  # another task leaves than entered: what reaches it is not this block's
+        return task.cancelling() > self._cancelling
 
     def _was_interrupted_by(self, error: BaseException | None) -> bool:
         """Tell whether *error* is what this block was sent, and nobody else wants an end too."""
         return (
             isinstance(error, asyncio.CancelledError)
             and self.sent > 0
-            and self.task is current_task(self._supervisor._loop)
             and not self._wanted_elsewhere()
         )
 

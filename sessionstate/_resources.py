@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from ._context import Task, current, describe, serving
+from ._context import Task, current, describe, loading, serving
 
 if TYPE_CHECKING:
     from ._belongings import Belongings
@@ -59,9 +59,11 @@ class Callback:
         Returns:
             True if it was still to come; False if it has begun, ran, or was cancelled before.
         """
-        session, self._session = self._session, None
+        session = self._session
         if session is None:
             return False
+        session._check_thread()
+        self._session = None
         session._disown(self)
         return True
 
@@ -144,11 +146,13 @@ def exc_info(
     return (None, None, None) if error is None else (type(error), error, error.__traceback__)
 
 
-def context_of(session: Session) -> Context:
-    """Copy the current context for a task that serves *session*."""
+def context_of(session: Session, *, detached: bool = False) -> Context:
+    """Copy the current context for a task that serves *session*, and its caller if that waits."""
     context = copy_context()
     context.run(current.set, session)
-    context.run(serving.set, (*serving.get(), session))
+    context.run(serving.set, (session,) if detached else (*serving.get(), session))
+    if detached:
+        context.run(loading.set, None)
     return context
 
 

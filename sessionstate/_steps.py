@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._context import Task, current, serving
 from ._errors import SessionClosed
+from ._events import ON_ERROR
 from ._hosting import HostedContext
 from ._resources import Fatal, hide
 from ._tasks import OwnedTask
@@ -116,7 +117,7 @@ class Steps:
     def _await(self, session: Session, awaitable: Awaitable[object], where: str) -> None:
         """Run an async step in a root task."""
         context = copy_context()
-        context.run(serving.set, (*serving.get(), session))
+        context.run(serving.set, (session,))  # whoever ended it does not wait for this
         self._awaited = awaitable, context
         self._begin_task(session, where)
 
@@ -251,6 +252,8 @@ class Steps:
                 cause, error = error, RuntimeError(f"{where} was cut short by {error!r}")
                 error.__cause__ = cause
             self.errors = (*self.errors, error)
+        if where == ON_ERROR:  # it would be told of itself, for ever
+            return
         late, fatal = session._supervisor._observers.error(session, error, where)
         self.fatal = self.fatal or fatal
         if late:

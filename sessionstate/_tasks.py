@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from ._context import Task, describe, loading
+from ._context import Task, describe
 from ._errors import SessionClosed
 from ._resources import cancelled_outside, context_of, retrieved
 
@@ -44,6 +44,7 @@ class OwnedTask:
         """
         if self._session is None:
             return False
+        self._session._check_thread()
         self._cancelled = True
         if self._task is not None:
             self._task.cancel()
@@ -60,9 +61,7 @@ class OwnedTask:
             session._tasks = {}
         session._tasks[self] = None
         loop = session._supervisor._loop
-        context = context_of(session)
-        if self.detached:
-            context.run(loading.set, None)
+        context = context_of(session, detached=self.detached)
         self._task = task = loop.create_task(coro, name=name, context=context)
         task.add_done_callback(self._done)
         if self._cancelled:

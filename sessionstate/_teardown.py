@@ -60,7 +60,9 @@ def end(
     if session._holders or session._tasks or supervisor._observers.active:
         return _begin(session, Ending(session, reason, error, claim), asked)
     if session._steps:
-        ending = _run_plain_steps(session, reason, error, claim)
+        if error is not None:  # which the steps may want to see
+            return _begin(session, Ending(session, reason, error, claim), False)  # noqa: FBT003
+        ending = _run_plain_steps(session, reason, claim)
         if ending is not None:
             return ending
     # It owns nothing (any more): no task, no await and no object was needed.
@@ -90,7 +92,6 @@ def _begin(session: Session, ending: Ending, asked: bool) -> Ending:
 def _run_plain_steps(
     session: Session,
     reason: CloseReason,
-    error: BaseException | None,
     claim: bool,
 ) -> Ending | None:
     """
@@ -108,11 +109,11 @@ def _run_plain_steps(
             step = steps.popitem()[0]
             if type(step) is not Callback:
                 steps[step] = None
-                return _begin(session, Ending(session, reason, error, claim), False)
+                return _begin(session, Ending(session, reason, None, claim), False)
             try:
                 step.run(None)
             except BaseException as raised:
-                ending = Ending(session, reason, error, claim)
+                ending = Ending(session, reason, None, claim)
                 ending.failed(raised, step.where)
                 return _begin(session, ending, False)
     finally:
