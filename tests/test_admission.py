@@ -1,5 +1,5 @@
 """
-Who comes in when there is no room, and when too many are closing.
+Who comes in when there is no room.
 """
 
 from __future__ import annotations
@@ -28,16 +28,25 @@ if TYPE_CHECKING:
 
 
 async def slowly_closing(supervisor: Supervisor, id: str, seconds: float = 1) -> Session:
+    """
+    Open a session whose clean-up takes *seconds*.
+    """
     session = await supervisor.open(id)
     session.push_async_callback(asyncio.sleep, seconds)
     return session
 
 
 def soon(coro: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """
+    Begin *coro* in a task of its own.
+    """
     return asyncio.create_task(coro)
 
 
 async def ended(task: asyncio.Task[Any]) -> None:
+    """
+    Cancel *task* and wait for it.
+    """
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -63,7 +72,8 @@ class TestEvict:
 
     async def test_never_takes_a_held_one(self, start_supervisor: StartSupervisor) -> None:
         """
-        With every session held, an opening is `SupervisorFull`, is counted, and leaves nothing behind.
+        With every session held, an opening is `SupervisorFull`, is counted, and leaves nothing
+        behind.
         """
         supervisor = await start_supervisor(max_sessions=2)
         async with supervisor.session("a", max_age=50), supervisor.attach("b"):
@@ -128,7 +138,7 @@ class TestEvict:
         """
         now = 0.0
         supervisor = await start_supervisor(max_sessions=2, idle_timeout=10, clock=lambda: now)
-        touched, due = await supervisor.open("touched"), await supervisor.open("due")
+        due, touched = await supervisor.open("due"), await supervisor.open("touched")
         now = 9.0
         touched.touch()
         now = 11.0
@@ -149,6 +159,19 @@ class TestEvict:
         session.callback(adopting.__setitem__, adopted, 1)
         await supervisor.open("b")
         assert list(supervisor) == ["b"]
+        supervisor._check()
+
+    async def test_adopts_what_a_clean_up_adopted(self, start_supervisor: StartSupervisor) -> None:
+        """
+        A write whose eviction's clean-up adopted the very id goes into that session.
+        """
+        supervisor = await start_supervisor(max_sessions=1)
+        adopting = SessionMap[int]("m", adopt=True)
+        session = await supervisor.open("a")
+        session.callback(adopting.__setitem__, "b", 1)
+        adopting["b"] = 2
+        assert dict(adopting) == {"b": 2}
+        assert supervisor.statistics().opened == 2
         supervisor._check()
 
 
@@ -299,12 +322,14 @@ class TestWait:
         """
         async with Supervisor(max_sessions=1, when_full="wait") as supervisor:
             await supervisor.open("first")
-            waiting = soon(supervisor.open("a"))
+            waiting, gone = soon(supervisor.open("a")), soon(supervisor.open("b"))
             await clock.settle()
             if let_in:
                 supervisor.close_soon("first")
+            gone.cancel()
         with pytest.raises(SupervisorClosed):
             await waiting
+        assert gone.cancelled()
         assert len(supervisor) == 0
 
     @pytest.mark.parametrize("when_full", ["evict", "refuse", "wait"])
@@ -328,45 +353,3 @@ class TestWait:
         assert most == len(supervisor) == 5
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert sum(isinstance(each, SupervisorFull) for each in results) == 15
-
-
-class TestMaxClosing:
-    @pytest.mark.parametrize("when_full", ["evict", "wait", "refuse"])
-    async def test_delays_openings(
-        self, start_supervisor: StartSupervisor, clock: Clock, when_full: str
-    ) -> None:
-        """
-        While too many clean-ups run, openings wait, under each policy; joining does not.
-        """
-        supervisor = await start_supervisor(max_closing=2, when_full=when_full, max_sessions=9)
-        for id in "ab":
-            (await slowly_closing(supervisor, id, 3)).close_soon()
-        waiting = soon(supervisor.open("d"))
-        await clock.advance(2.9)
-        assert not waiting.done()
-        await waiting
-        assert clock.now == 3
-
-    async def test_evicts_when_they_are_done(
-        self, start_supervisor: StartSupervisor, clock: Clock
-    ) -> None:
-        """
-        An opening that waited for clean-ups of a full supervisor then evicts as any other does.
-        """
-        supervisor = await start_supervisor(max_closing=1, max_sessions=2)
-        for id in "abc":
-            await slowly_closing(supervisor, id)
-        async with asyncio.timeout(10):
-            await supervisor.open("d")
-        assert set(supervisor) == {"c", "d"}
-
-    async def test_refuses_when_they_are_done(self, start_supervisor: StartSupervisor) -> None:
-        """
-        Of two that waited for clean-ups with room for one, the second is refused, and not kept.
-        """
-        supervisor = await start_supervisor(max_closing=1, max_sessions=1, when_full="refuse")
-        (await slowly_closing(supervisor, "a")).close_soon()
-        one, two = soon(supervisor.open("b")), soon(supervisor.open("c"))
-        await one
-        with pytest.raises(SupervisorFull):
-            await asyncio.wait_for(two, 10)

@@ -29,6 +29,9 @@ class Item:
 
 
 def names(queue: DeadlineQueue[Item]) -> list[object]:
+    """
+    List what *queue* holds, in its order.
+    """
     return [item.name for item in queue]
 
 
@@ -36,7 +39,8 @@ class TestGrain:
     @given(st.floats(min_value=1e-3, max_value=1e9))
     def test_is_a_power_of_two_at_most_a_256th(self, timeout: float) -> None:
         """
-        The granularity is a power of two, at most a 256th of the timeout or 1/256 s, not needlessly fine.
+        The granularity is a power of two, at most a 256th of the timeout or 1/256 s, not
+        needlessly fine.
         """
         grain = grain_of(timeout)
         assert grain <= max(timeout / 256, FINEST)
@@ -146,6 +150,9 @@ class TestDeadlineQueue:
 
 class ShiftedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
+        """
+        Return a time of its own.
+        """
         return super().time() + 1000
 
 

@@ -1,14 +1,13 @@
 """
-The supervisor's task: never early, hardly late, never polling, and not to be killed.
+The supervisor's task: never early, hardly late, and never polling.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -16,42 +15,18 @@ from hypothesis import strategies as st
 
 from sessionstate import CloseReason, Session, Supervisor
 from tests import virtual_time
+from tests.test_lifecycle import inside
 from tests.virtual_time import Clock, VirtualLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.conftest import StartSupervisor
 
 
 def late_by(timeout: float) -> float:
+    """
+    Return how late the end of *timeout* may be.
+    """
     return max(timeout / 256, 0.005) + 0.001
-
-
-class Raising(logging.Handler):
-    """
-    A log handler that is broken, as long as it is.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.left = 0
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
-        if self.left > 0:
-            self.left -= 1
-            raise RuntimeError("the log is full")
-
-
-@pytest.fixture
-def log() -> Iterator[Raising]:
-    handler = Raising()
-    logger = logging.getLogger("sessionstate")
-    logger.addHandler(handler)
-    yield handler
-    logger.removeHandler(handler)
 
 
 class TestPrecision:
@@ -172,7 +147,8 @@ class TestSleep:
         self, start_supervisor: StartSupervisor, clock: Clock
     ) -> None:
         """
-        A timer that fires a millisecond early, as uvloop's do, is set again once, and nothing ends early.
+        A timer that fires a millisecond early, as uvloop's do, is set again once, and nothing
+        ends early.
         """
         readings: list[float] = []
 
@@ -298,107 +274,14 @@ class TestSlices:
         await clock.advance(0.1)
         assert ended[0].close_reason is CloseReason.IDLE
 
-
-class TestSurvival:
-    @pytest.mark.parametrize("times", [1, 5])
-    async def test_a_sweep_over_all_tasks(
-        self, supervisor: Supervisor, clock: Clock, times: int
-    ) -> None:
+    async def test_meet_what_is_held_too(self, supervisor: Supervisor, clock: Clock) -> None:
         """
-        One cancellation of every task does not end expiry, nor do more; restarts are counted.
-        """
-        session = await supervisor.open("a", idle_timeout=10)
-        host = [task for task in asyncio.all_tasks() if "host_supervisor" in repr(task)]
-        for _ in range(times):
-            for task in asyncio.all_tasks() - {asyncio.current_task(), *host}:
-                if "expiry" in task.get_name():
-                    task.cancel()
-            await clock.settle()
-        assert supervisor.statistics().restarts == times
-        await session.wait_closed()
-        assert 10 <= clock.now <= 10 + late_by(10)
-
-    async def test_a_sweep_as_the_timer_fires(self, supervisor: Supervisor, clock: Clock) -> None:
-        """
-        A cancellation in the very step before the timer fires loses no deadline.
+        A held session whose deadline comes while idle ones are ended is ended without more sleep.
         """
         loop = asyncio.get_running_loop()
-        session = await supervisor.open("a", idle_timeout=8)
-
-        def sweep() -> None:
-            for task in asyncio.all_tasks():
-                if "expiry" in task.get_name():
-                    task.cancel()
-
-        loop.call_at(8 - 1e-10, sweep)
-        await session.wait_closed()
-        assert supervisor.statistics().restarts == 1
-        assert clock.now <= 8 + late_by(8)
-
-    async def test_an_error_in_one_expiry(
-        self, supervisor: Supervisor, clock: Clock, log: Raising
-    ) -> None:
-        """
-        What cannot be looked at is counted and reported, the rest ends, and it is looked at again.
-        """
-        broken = await supervisor.open("broken", idle_timeout=10)
-        others = [await supervisor.open(str(number), idle_timeout=10) for number in range(20)]
-        broken.last_used = "yesterday"  # type: ignore[assignment]
-        await clock.advance(11)
-        assert all(other.close_reason is CloseReason.IDLE for other in others)
-        assert supervisor.statistics().expiry_errors >= 1
-        assert "ending session" in log.messages[0]
-        broken.last_used = 0.0
-        await broken.wait_closed()
-        assert broken.close_reason is CloseReason.IDLE
-
-    async def test_an_error_in_reporting_one(
-        self, supervisor: Supervisor, clock: Clock, log: Raising
-    ) -> None:
-        """
-        A session whose end went wrong in its last step, such as the log, is counted, and stays ended.
-        """
-        session = await supervisor.open("a", idle_timeout=10)
-        session.callback(lambda: 1 / 0)
-        log.left = 1
-        await clock.advance(11)
-        assert session.close_reason is CloseReason.IDLE
-        assert supervisor.statistics().expiry_errors == 1
-        supervisor._check()
-
-    async def test_its_own_death(
-        self, start_supervisor: StartSupervisor, clock: Clock, log: Raising
-    ) -> None:
-        """
-        A task that dies of an error, such as the clock's, is begun again, and says so.
-        """
-        fail = 0
-
-        def broken() -> float:
-            nonlocal fail
-            if fail:
-                fail -= 1
-                raise OSError("no clock")
-            return clock.now
-
-        supervisor = await start_supervisor(idle_timeout=10, clock=broken)
-        session = await supervisor.open("a")
-        await clock.advance(9)
-        fail = 1
-        await clock.advance(3)
-        assert session.close_reason is CloseReason.IDLE
-        assert supervisor.statistics().restarts == 1
-        assert log.messages == ["the expiry task died, and is begun again"]
-
-    async def test_leaving_ends_it(self, clock: Clock) -> None:
-        """
-        With the supervisor its task and timer go.
-        """
-        loop: Any = asyncio.get_running_loop()
-        tasks, timers = asyncio.all_tasks(), loop.timers
-        async with Supervisor() as supervisor:
-            await supervisor.open("a")
-            await clock.settle()
-        await clock.settle()
-        assert asyncio.all_tasks() == tasks
-        assert loop.timers == timers
+        assert isinstance(loop, VirtualLoop)
+        body = asyncio.create_task(inside(supervisor.session("h", max_age=2), asyncio.Event()))
+        idle = await supervisor.open("a", idle_timeout=1)
+        idle.callback(lambda: loop._move(3))
+        assert await body == "closed: expired"
+        assert clock.now == 3

@@ -39,10 +39,16 @@ async def inside(
 
 
 def in_time(clock: Clock, due: float, timeout: float) -> bool:
+    """
+    Tell whether it is *due* by now, and hardly later.
+    """
     return due <= clock.now <= due + max(timeout * LATE, 0.005) + 0.001
 
 
 async def until_closed(session: Session) -> CloseReason:
+    """
+    Wait for the end, not for ever.
+    """
     async with asyncio.timeout(100_000):
         return await session.wait_closed()
 
@@ -111,7 +117,8 @@ class TestOwners:
         linger: float,
     ) -> None:
         """
-        The session ends with how its last owner left: at once, or after its linger whatever that was.
+        The session ends with how its last owner left: at once, or after its linger whatever that
+        was.
         """
         with suppress(BaseException):
             async with supervisor.session("a", linger=linger) as session:
@@ -159,77 +166,6 @@ class TestOwners:
         async with supervisor.session() as one, supervisor.session() as two:
             assert one.id != two.id
             assert len(bytes.fromhex(one.id)) == 16
-
-
-class TestLinger:
-    async def test_keeps_everything_for_who_comes_back(
-        self, supervisor: Supervisor, clock: Clock
-    ) -> None:
-        """
-        An owner who comes back within the linger finds the same session, and starts afresh.
-        """
-        with suppress(ValueError):
-            async with supervisor.session("a", linger=5) as session:
-                session.vars["x"] = 1
-                raise ValueError
-        await clock.advance(4.9)
-        async with supervisor.session("a") as again:
-            assert again is session
-            assert again.vars == {"x": 1}
-            assert again.exception is None
-            await clock.advance(100)
-        assert session.expires_in == 5
-        assert await until_closed(session) is CloseReason.COMPLETED
-
-    async def test_is_restarted_by_visitors_and_touches(
-        self, supervisor: Supervisor, clock: Clock
-    ) -> None:
-        """
-        Visits, touches and `open` restart the linger, never the idle timeout; the reason stays.
-        """
-        with suppress(ValueError):
-            async with supervisor.session("a", linger=5) as session:
-                raise ValueError
-        await clock.advance(4)
-        session.touch()
-        assert session.expires_in == 5
-        await clock.advance(4)
-        async with supervisor.attach("a", idle_timeout=1000):
-            await clock.advance(50)
-        assert session.expires_in == 5
-        await clock.advance(4)
-        assert await supervisor.open("a") is session
-        due = clock.now + 5
-        assert await until_closed(session) is CloseReason.FAILED
-        assert in_time(clock, due, 5)
-
-    async def test_runs_after_a_visitor_who_left_last(
-        self, supervisor: Supervisor, clock: Clock
-    ) -> None:
-        """
-        Once it has had an owner, a session left by its last holder lingers, even if that is a visitor.
-        """
-        leave = asyncio.Event()
-        visit = asyncio.create_task(inside(supervisor.attach("a"), leave))
-        await clock.settle()
-        async with supervisor.session("a", linger=5):
-            pass
-        await clock.advance(60)
-        assert supervisor["a"].state is SessionState.OPEN
-        leave.set()
-        session = await visit
-        assert isinstance(session, Session)
-        assert session.expires_in == 5
-
-    async def test_may_be_given_up(self, supervisor: Supervisor) -> None:
-        """
-        A later owner that names a linger of 0 ends the session at once.
-        """
-        async with supervisor.session("a", linger=5) as session:
-            pass
-        async with supervisor.session("a", linger=0):
-            pass
-        assert session.state is SessionState.CLOSED
 
 
 class TestVisitors:

@@ -27,6 +27,9 @@ WAYS = ["session", "attach", "open"]
 
 
 async def enter(supervisor: Supervisor, way: str) -> Session:
+    """
+    Come into session "a" that *way*.
+    """
     if way == "open":
         return await supervisor.open("a")
     async with getattr(supervisor, way)("a") as session:
@@ -69,7 +72,8 @@ class TestHooks:
     @pytest.mark.parametrize("is_async", [True, False])
     async def test_may_refuse(self, supervisor: Supervisor, way: str, is_async: bool) -> None:
         """
-        A hook's error ends the session as failed, is raised from the opening, and later hooks do not run.
+        A hook's error ends the session as failed, is raised from the opening, and later hooks do
+        not run.
         """
         seen: list[Session] = []
 
@@ -113,6 +117,25 @@ class TestHooks:
             assert not joining.done()
         assert opening.result() is joining.result()
         assert ran == 1
+
+    async def test_make_nobody_else_wait(self, supervisor: Supervisor, clock: Clock) -> None:
+        """
+        While one session's hooks run, blocks of others are entered at once, without hooks.
+        """
+        ran: list[str] = []
+
+        @supervisor.on_open
+        async def slow(session: Session) -> None:
+            ran.append(session.id)
+            await asyncio.sleep(2 if session.id == "a" else 0)
+
+        await supervisor.open("b")
+        opening = soon(supervisor.open("a"))
+        await clock.advance(1)
+        async with supervisor.attach("b"), supervisor.session("b", linger=5):
+            assert clock.now == 1
+        assert ran == ["b", "a"]
+        await opening
 
     @pytest.mark.parametrize("way", WAYS)
     async def test_run_for_who_opens_after_a_refusal(
@@ -179,7 +202,8 @@ class TestHooks:
         self, supervisor: Supervisor, clock: Clock, way: str, deaf: bool
     ) -> None:
         """
-        A session that is ended while its hooks run gives its opener `SessionClosed`, even if a hook is deaf.
+        A session that is ended while its hooks run gives its opener `SessionClosed`, even if a
+        hook is deaf.
         """
 
         @supervisor.on_open
@@ -225,7 +249,8 @@ class TestHooks:
         self, supervisor: Supervisor, clock: Clock, way: str
     ) -> None:
         """
-        A hook that hangs is bounded by whoever opens: cancelling that ends the session as cancelled.
+        A hook that hangs is bounded by whoever opens: cancelling that ends the session as
+        cancelled.
         """
 
         @supervisor.on_open
@@ -314,8 +339,13 @@ class TestAdopting:
             await asyncio.sleep(5)
             done.append(session.id)
 
+        futures = [asyncio.get_running_loop().create_future()]
+        supervisor.on_open(lambda session: futures[0])
         adopting = SessionMap[int]("m", adopt=True)
-        adopting["a"] = adopting["b"] = 1
+        adopting["a"] = 1
+        await clock.settle()
+        futures[0].set_result(None)
+        adopting["b"] = 1
         await clock.advance(1)
         assert await supervisor.close("a")
         await clock.advance(5)

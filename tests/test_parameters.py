@@ -40,6 +40,9 @@ CALLS = [(call, name) for call, each in BY_CALL.items() for name in each]
 
 
 async def call(supervisor: Supervisor, name: str, **options: Any) -> None:
+    """
+    Come into session "a" by the way *name*, with *options*.
+    """
     if name == "open":
         await supervisor.open("a", **options)
     else:
@@ -87,7 +90,7 @@ class TestSupervisor:
         """
         A linger of None is a `TypeError`: nothing would end such a session.
         """
-        with pytest.raises(TypeError, match="^linger must be seconds"):
+        with pytest.raises(TypeError, match="linger must be seconds"):
             Supervisor(linger=None)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("name", [*LIMITS, "max_sessions", "max_closing"])
@@ -283,7 +286,7 @@ class TestWhoMayCall:
         Opening without a running supervisor is a `SupervisorClosed` that says what to write.
         """
         with pytest.raises(
-            SupervisorClosed, match="is not running: write 'async with supervisor:'"
+            SupervisorClosed, match=r"is not running: write 'async with supervisor:'"
         ):
             await call(Supervisor(), way)
 

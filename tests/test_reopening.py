@@ -24,6 +24,7 @@ class TestReopening:
         """
         old = await slowly_closing(supervisor, "a", 3)
         old.close_soon()
+        supervisor._check()
         if way in {"open", "lookup"}:
             new = await getattr(supervisor, way)("a")
         else:
@@ -99,7 +100,8 @@ class TestOverdue:
         self, start_supervisor: StartSupervisor, way: str
     ) -> None:
         """
-        Entering a session whose deadline has passed ends it and begins a new life; reads find it still.
+        Entering a session whose deadline has passed ends it and begins a new life; reads find it
+        still.
         """
         now = 0.0
         supervisor = await start_supervisor(idle_timeout=10, clock=lambda: now)

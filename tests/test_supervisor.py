@@ -214,6 +214,18 @@ class TestRunning:
         await soon(supervisor.__aexit__(None, None, None))
         assert opened.state is SessionState.CLOSED
 
+    async def test_left_by_two_at_once(self, clock: Clock) -> None:
+        """
+        Who leaves a supervisor that is being left waits for the same end.
+        """
+        supervisor = await Supervisor().__aenter__()
+        await slowly_closing(supervisor, "a", 3)
+        leaving = [soon(supervisor.__aexit__(None, None, None)) for _ in range(2)]
+        await clock.advance(2)
+        assert not any(each.done() for each in leaving)
+        await asyncio.gather(*leaving)
+        assert clock.now == 3
+
 
 class TestStatistics:
     async def test_add_up(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
@@ -289,7 +301,8 @@ class TestTexts:
         self, supervisor: Supervisor, clock: Clock
     ) -> None:
         """
-        A dump tells of each session its age, holders with task and line, deadline, belongings and origin.
+        A dump tells of each session its age, holders with task and line, deadline, belongings and
+        origin.
         """
         agents, ids = SessionMap[int]("agents"), SessionVar[int]("ids")
         leave = asyncio.Event()
@@ -302,12 +315,13 @@ class TestTexts:
         chat.callback(print, end="")
         chat.start_soon(asyncio.sleep, 100)
         await supervisor.open("never", idle_timeout=None)
+        await supervisor.open("idle")
         (await slowly_closing(supervisor, "gone", 4)).close_soon()
         await clock.advance(3)
         text = supervisor.dump()
         here = __file__
         for part in (
-            "<Supervisor 'sessionstate' running, 2 sessions, 1 closing>",
+            "<Supervisor 'sessionstate' running, 3 sessions, 1 closing>",
             "<Session 'chat' open, 2 resources>",
             f"opened 3 s ago at {here}:",
             f"held by owner in reader at {here}:",
@@ -316,6 +330,7 @@ class TestTexts:
             "keeps agents, ids",
             "<Session 'never' idle>",
             "has no deadline: every limit is None",
+            "<Session 'idle' idle, idle in 1797 s>",
             "<Session 'gone' closing (completed)",
             "ended 3 s ago (completed), and cleans up",
         ):
@@ -335,14 +350,15 @@ class TestTexts:
 class TestDropped:
     def test_says_so(self) -> None:
         """
-        A supervisor and its sessions that are dropped unclosed warn, and name where they were opened.
+        A supervisor and its sessions that are dropped unclosed warn, and name where they were
+        opened.
         """
 
         async def main() -> None:
             supervisor = await Supervisor(name="lost", idle_timeout=None).__aenter__()
             await supervisor.open("a")
 
-        with pytest.warns(ResourceWarning) as caught:
+        with pytest.warns(ResourceWarning) as caught:  # noqa: PT031
             virtual_time.run(main())
             for _ in range(3):
                 gc.collect()
@@ -367,7 +383,7 @@ class TestDropped:
         """
         A default supervisor that was dropped is in nobody's way.
         """
-        with pytest.warns(ResourceWarning):
+        with pytest.warns(ResourceWarning):  # noqa: PT031
             supervisor: Supervisor | None = await Supervisor().__aenter__()
             await asyncio.sleep(0)
             supervisor = None
