@@ -72,8 +72,7 @@ class TestEvict:
 
     async def test_never_takes_a_held_one(self, start_supervisor: StartSupervisor) -> None:
         """
-        With every session held, an opening is `SupervisorFull`, is counted, and leaves nothing
-        behind.
+        With all held, an opening is `SupervisorFull`, is counted, and leaves nothing behind.
         """
         supervisor = await start_supervisor(max_sessions=2)
         async with supervisor.session("a", max_age=50), supervisor.attach("b"):
@@ -105,32 +104,30 @@ class TestEvict:
 
     @pytest.mark.parametrize("when_full", ["evict", "refuse", "wait"])
     @pytest.mark.parametrize("held", [True, False])
+    @pytest.mark.parametrize("late", [0.5, 10])
     async def test_expired_ones_are_taken_first(
-        self, start_supervisor: StartSupervisor, when_full: str, held: bool
+        self, start_supervisor: StartSupervisor, when_full: str, held: bool, late: float
     ) -> None:
         """
         A session that is due makes room under each policy, even between its deadline and its tick.
         """
-        for late in (0.5, 10):
-            now = 0.0
-            supervisor = await start_supervisor(
-                max_sessions=2, when_full=when_full, clock=lambda: now, default=False
-            )
-            other = await supervisor.open("other", idle_timeout=5000)
-            leave = asyncio.Event()
-            if held:
-                body = soon(inside(supervisor.session("due", stall_timeout=901), leave))
-                await asyncio.sleep(0)
-                due = supervisor["due"]
-                await asyncio.sleep(0)
-            else:
-                due = await supervisor.open("due", idle_timeout=901)
-            now = 901 + late
-            await asyncio.wait_for(supervisor.open("new"), 1)
-            assert other.close_reason is None
-            assert due.close_reason is (CloseReason.STALLED if held else CloseReason.IDLE)
-            if held:
-                assert await body == "closed: stalled"
+        now = 0.0
+        supervisor = await start_supervisor(max_sessions=2, when_full=when_full, clock=lambda: now)
+        other = await supervisor.open("other", idle_timeout=5000)
+        leave = asyncio.Event()
+        if held:
+            body = soon(inside(supervisor.session("due", stall_timeout=901), leave))
+            await asyncio.sleep(0)
+            due = supervisor["due"]
+            await asyncio.sleep(0)
+        else:
+            due = await supervisor.open("due", idle_timeout=901)
+        now = 901 + late
+        await asyncio.wait_for(supervisor.open("new"), 1)
+        assert other.close_reason is None
+        assert due.close_reason is (CloseReason.STALLED if held else CloseReason.IDLE)
+        if held:
+            assert await body == "closed: stalled"
 
     async def test_looks_past_what_was_touched(self, start_supervisor: StartSupervisor) -> None:
         """

@@ -39,8 +39,7 @@ class TestGrain:
     @given(st.floats(min_value=1e-3, max_value=1e9))
     def test_is_a_power_of_two_at_most_a_256th(self, timeout: float) -> None:
         """
-        The granularity is a power of two, at most a 256th of the timeout or 1/256 s, not
-        needlessly fine.
+        The granularity is a power of two, at most a 256th of the timeout, or 1/256 s.
         """
         grain = grain_of(timeout)
         assert grain <= max(timeout / 256, FINEST)

@@ -147,8 +147,7 @@ class TestSleep:
         self, start_supervisor: StartSupervisor, clock: Clock
     ) -> None:
         """
-        A timer that fires a millisecond early, as uvloop's do, is set again once, and nothing
-        ends early.
+        A timer that fires early, as uvloop's do, is set again once, and nothing ends early.
         """
         readings: list[float] = []
 

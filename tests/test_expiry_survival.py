@@ -89,7 +89,7 @@ class TestSurvival:
         self, supervisor: Supervisor, clock: Clock, log: Raising
     ) -> None:
         """
-        What cannot be looked at is counted and reported, the rest ends, and it is looked at again.
+        What cannot be looked at is counted and logged, the rest ends, and it is tried again.
         """
         broken = await supervisor.open("broken", idle_timeout=10)
         others = [await supervisor.open(str(number), idle_timeout=10) for number in range(20)]

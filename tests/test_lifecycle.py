@@ -117,8 +117,7 @@ class TestOwners:
         linger: float,
     ) -> None:
         """
-        The session ends with how its last owner left: at once, or after its linger whatever that
-        was.
+        The session ends with how its last owner left: at once, or after its linger.
         """
         with suppress(BaseException):
             async with supervisor.session("a", linger=linger) as session:
@@ -336,6 +335,7 @@ class TestHeld:
             assert session.deadline is session.expires_in is None
             statistics = supervisor.statistics()
             assert (statistics.unbounded, statistics.queued, statistics.held) == (1, 0, 1)
+            supervisor._check()
             await clock.advance(10_000_000)
         statistics = supervisor.statistics()
         assert (statistics.unbounded, statistics.queued, statistics.idle) == (0, 1, 1)

@@ -58,8 +58,7 @@ class TestLinger:
         self, supervisor: Supervisor, clock: Clock
     ) -> None:
         """
-        Once it has had an owner, a session left by its last holder lingers, even if that is a
-        visitor.
+        Once it has had an owner, a session lingers, even if a visitor left it last.
         """
         leave = asyncio.Event()
         visit = asyncio.create_task(inside(supervisor.attach("a"), leave))

@@ -72,8 +72,7 @@ class TestHooks:
     @pytest.mark.parametrize("is_async", [True, False])
     async def test_may_refuse(self, supervisor: Supervisor, way: str, is_async: bool) -> None:
         """
-        A hook's error ends the session as failed, is raised from the opening, and later hooks do
-        not run.
+        A hook's error fails the session, is raised from the opening, and stops later hooks.
         """
         seen: list[Session] = []
 
@@ -202,8 +201,7 @@ class TestHooks:
         self, supervisor: Supervisor, clock: Clock, way: str, deaf: bool
     ) -> None:
         """
-        A session that is ended while its hooks run gives its opener `SessionClosed`, even if a
-        hook is deaf.
+        An end while hooks run gives the opener `SessionClosed`, even if a hook is deaf.
         """
 
         @supervisor.on_open
@@ -249,8 +247,7 @@ class TestHooks:
         self, supervisor: Supervisor, clock: Clock, way: str
     ) -> None:
         """
-        A hook that hangs is bounded by whoever opens: cancelling that ends the session as
-        cancelled.
+        A hook that hangs ends with its opener: the session ends as cancelled.
         """
 
         @supervisor.on_open

@@ -41,7 +41,7 @@ CALLS = [(call, name) for call, each in BY_CALL.items() for name in each]
 
 async def call(supervisor: Supervisor, name: str, **options: Any) -> None:
     """
-    Come into session "a" by the way *name*, with *options*.
+    Come into session "a" by the way *name*.
     """
     if name == "open":
         await supervisor.open("a", **options)
@@ -273,7 +273,7 @@ class TestCalls:
         `extend` takes a duration, and does not advise None, which it does not take.
         """
         opened = await supervisor.open("a")
-        with pytest.raises(ValueError, match="^seconds must be") as caught:
+        with pytest.raises(ValueError, match=r"^seconds must be") as caught:
             opened.extend(value)
         assert "None" not in str(caught.value)
         assert opened.expires_in == 1800
@@ -375,8 +375,7 @@ class TestWhoseLimitsHold:
                 await call(supervisor, way, max_age=61)
             with pytest.raises(ValueError, match="which cannot become None"):
                 await call(supervisor, way, max_age=None)
-        await supervisor.open("a", max_age=60)
-        assert supervisor["a"].expires_in == 60
+        assert (await supervisor.open("a", max_age=60)).expires_in == 60
 
     async def test_others_are_those_of_the_last_call_that_named_them(
         self, start_supervisor: StartSupervisor, clock: Clock

@@ -100,8 +100,7 @@ class TestOverdue:
         self, start_supervisor: StartSupervisor, way: str
     ) -> None:
         """
-        Entering a session whose deadline has passed ends it and begins a new life; reads find it
-        still.
+        Entering an overdue session ends it and begins a new life; reads find it still.
         """
         now = 0.0
         supervisor = await start_supervisor(idle_timeout=10, clock=lambda: now)

@@ -301,8 +301,7 @@ class TestTexts:
         self, supervisor: Supervisor, clock: Clock
     ) -> None:
         """
-        A dump tells of each session its age, holders with task and line, deadline, belongings and
-        origin.
+        A dump tells of each its age, holders with task and line, deadline and belongings.
         """
         agents, ids = SessionMap[int]("agents"), SessionVar[int]("ids")
         leave = asyncio.Event()
@@ -350,8 +349,7 @@ class TestTexts:
 class TestDropped:
     def test_says_so(self) -> None:
         """
-        A supervisor and its sessions that are dropped unclosed warn, and name where they were
-        opened.
+        A supervisor and its sessions, dropped unclosed, warn with where they were opened.
         """
 
         async def main() -> None:
