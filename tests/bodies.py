@@ -83,3 +83,10 @@ def sweep(name: str = "") -> int:
     for task in found:
         task.cancel()
     return len(found)
+
+
+def fail() -> None:
+    """
+    Be a step that fails.
+    """
+    raise ZeroDivisionError("step")

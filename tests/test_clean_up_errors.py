@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -88,7 +88,7 @@ class TestErrors:
         self, supervisor: Supervisor, log: list[str], kind: str, fatal: type[BaseException]
     ) -> None:
         """
-        After a KeyboardInterrupt or SystemExit in a step the rest runs; then the block raises it.
+        After KeyboardInterrupt or SystemExit in a step the rest runs; then the block raises it.
         """
 
         def stop(*_: object) -> None:
@@ -120,8 +120,9 @@ class TestErrors:
     @pytest.mark.parametrize("fatal", [KeyboardInterrupt, SystemExit])
     def test_fatal_that_nobody_waits_for(self, log: list[str], fatal: type[BaseException]) -> None:
         """
-        A KeyboardInterrupt from a clean-up that nobody waits for goes through the loop, after CLOSED.
+        KeyboardInterrupt from a clean-up that nobody waits for goes through the loop at the end.
         """
+
         async def main() -> None:
             async with Supervisor() as supervisor:
                 s = await supervisor.open("a")
@@ -144,8 +145,9 @@ class TestErrors:
     @pytest.mark.parametrize("fatal", [KeyboardInterrupt, SystemExit])
     def test_fatal_in_an_owned_task(self, log: list[str], fatal: type[BaseException]) -> None:
         """
-        A KeyboardInterrupt in an owned task ends its session, goes through the loop, and loses nothing.
+        KeyboardInterrupt in an owned task ends its session, goes through the loop, loses nothing.
         """
+
         async def main() -> None:
             async with Supervisor(), session("a") as s:
                 s.push_async_callback(noted, log, "rest", 1)
@@ -200,9 +202,7 @@ class TestThrown:
 
     @pytest.mark.parametrize("error", [ValueError("body"), SystemExit(3)], ids=repr)
     @pytest.mark.parametrize("hosted", [True, False])
-    async def test_failed(
-        self, supervisor: Supervisor, error: BaseException, hosted: bool
-    ) -> None:
+    async def test_failed(self, supervisor: Supervisor, error: BaseException, hosted: bool) -> None:
         """
         A failed session throws the body's error in, and to raise that again is no clean-up error.
         """
@@ -211,13 +211,13 @@ class TestThrown:
             def __enter__(self) -> None:
                 pass
 
-            def __exit__(self, cls: object, error: BaseException, traceback: object) -> None:
+            def __exit__(self, *exc: Any) -> None:
                 raise error
 
             async def __aenter__(self) -> None:
                 pass
 
-            async def __aexit__(self, cls: object, error: BaseException, traceback: object) -> None:
+            async def __aexit__(self, *exc: Any) -> None:
                 raise error
 
         with pytest.raises(type(error)) as caught:

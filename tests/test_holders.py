@@ -64,7 +64,7 @@ class TestNestedBlocks:
     @pytest.mark.parametrize("enter", [session, attach])
     async def test_same_session_twice(self, supervisor: Supervisor, enter: Any) -> None:
         """
-        Of two blocks of one session in one task the inner is interrupted, and neither waits inside the other.
+        Of two blocks of one session in one task the inner is interrupted, and does not wait.
         """
         soon(1, supervisor.close_soon, "a")
         states: list[str] = []
@@ -231,7 +231,7 @@ class TestLeftElsewhere:
 class TestStuck:
     async def test_goes_on_without_it(self, start_supervisor: Any, clock: Clock) -> None:
         """
-        After half of close_timeout a body still inside is cancelled again, reported, and not waited for.
+        After half of close_timeout a body still inside is cancelled again, reported, and left.
         """
         supervisor: Supervisor = await start_supervisor(close_timeout=10)
         errors: list[tuple[str, str]] = []

@@ -5,7 +5,7 @@ How holders are interrupted when their session ends, and what they see of it.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Scope = Callable[[], AbstractAsyncContextManager[Any]]
 
 pytestmark = pytest.mark.virtual_time
+
 
 @asynccontextmanager
 async def nothing() -> AsyncIterator[None]:
@@ -92,7 +93,7 @@ class TestTheWayOut:
         self, supervisor: Supervisor, enter: Any, inside: Scope, outside: Scope
     ) -> None:
         """
-        A holder gets one SessionClosed whatever scopes are nested around and inside, and nothing stray.
+        A holder gets one SessionClosed whatever scopes are around and inside, and nothing stray.
         """
         soon(1, supervisor.close_soon, "a")
         async with outside():
@@ -143,9 +144,7 @@ class TestTheWayOut:
         assert task.cancelling() == 1
 
     @pytest.mark.parametrize("enter", [session, attach])
-    async def test_cancelled_scope_around_says_so(
-        self, supervisor: Supervisor, enter: Any
-    ) -> None:
+    async def test_cancelled_scope_around_says_so(self, supervisor: Supervisor, enter: Any) -> None:
         """
         A cancelled anyio scope around an interrupted block is left quietly, as it was asked to be.
         """
@@ -195,14 +194,14 @@ class TestTheWayOut:
         self, supervisor: Supervisor, close_first: bool
     ) -> None:
         """
-        A body that completes in the tick of the end is no error; one told before it woke is interrupted.
+        A body that completes in the tick of the end is no error; one told before that is told.
         """
         event = asyncio.Event()
         calls = [event.set, lambda: supervisor.close_soon("a")]
         for call in reversed(calls) if close_first else calls:
             soon(1, call)
         done = False
-        with suppress(SessionClosed) if close_first else suppress():
+        with suppress(SessionClosed) if close_first else nullcontext():
             async with session("a") as s:
                 s.push_async_callback(asyncio.sleep, 1)
                 await event.wait()
@@ -236,7 +235,7 @@ class TestTheWayOut:
 
     async def test_group_error_while_interrupted(self, supervisor: Supervisor) -> None:
         """
-        The group of a child that fails while it is cancelled comes out, though 3.13 cancels again for it.
+        The group of a child that fails while cancelled comes out, though 3.13 cancels again.
         """
 
         async def fail() -> None:

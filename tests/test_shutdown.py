@@ -1,22 +1,16 @@
 """
-How a supervisor is left, and how signals make that happen.
+How a supervisor is left.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
-import sessionstate
 from sessionstate import (
     CloseReason,
     SessionClosed,
@@ -26,10 +20,12 @@ from sessionstate import (
     session,
 )
 from tests.bodies import LONG, deaf, noted, nothing_stray, sweep, until_cancelled
-from tests.virtual_time import VirtualLoop, run
+from tests.virtual_time import run
 
 if TYPE_CHECKING:
     from tests.virtual_time import Clock
+
+pytestmark = pytest.mark.virtual_time
 
 
 @pytest.fixture
@@ -40,7 +36,6 @@ def log() -> list[str]:
     return []
 
 
-@pytest.mark.virtual_time
 class TestLeaving:
     async def test_ends_every_session(self, clock: Clock, log: list[str]) -> None:
         """
@@ -87,9 +82,7 @@ class TestLeaving:
         await clean()
 
     @pytest.mark.parametrize("times", [1, 3])
-    async def test_cancelled_from_outside(
-        self, clock: Clock, log: list[str], times: int
-    ) -> None:
+    async def test_cancelled_from_outside(self, clock: Clock, log: list[str], times: int) -> None:
         """
         A supervisor whose task is cancelled, again and again, ends every session first.
         """
@@ -113,8 +106,6 @@ class TestLeaving:
         """
         Supervisor.run lives in any task group, and cancelling it is the ordinary end.
         """
-        import anyio
-
         async with anyio.create_task_group() as group:
             supervisor = await group.start(Supervisor().run)
             s = await supervisor.open("a")
@@ -180,13 +171,14 @@ class TestLeaving:
         assert supervisor.statistics().restarts == 3
 
 
-@pytest.mark.virtual_time
 class TestFromInside:
     @pytest.mark.parametrize("many", [0, 600])
     @pytest.mark.parametrize("shutdown_timeout", [15, None])
-    async def test_from_a_block(self, clock: Clock, many: int, shutdown_timeout: int | None) -> None:
+    async def test_from_a_block(
+        self, clock: Clock, many: int, shutdown_timeout: int | None
+    ) -> None:
         """
-        Leaving from within a block does not wait for that block's own session, however crowded it is.
+        Leaving from within a block does not wait for that block's own session.
         """
         supervisor = Supervisor(
             max_closing=1, shutdown_timeout=shutdown_timeout, close_timeout=shutdown_timeout
@@ -229,7 +221,6 @@ class TestFromInside:
         assert (a.state, b.state) == ("closed", "closed")
 
 
-@pytest.mark.virtual_time
 class TestWithinItsTime:
     async def test_every_step_begins(self, clock: Clock, log: list[str]) -> None:
         """
@@ -341,122 +332,3 @@ class TestWithinItsTime:
             run(main())
         begun = [each for each in log if "begins" not in each]
         assert sorted(begun) == ["a", "b", "c", "sync a", "sync b", "sync c", "sync d"]
-
-
-class TestRun:
-    def test_value(self) -> None:
-        """
-        It returns what the coroutine returns, on the loop of its factory.
-        """
-
-        async def main() -> object:
-            await asyncio.sleep(LONG)
-            return asyncio.get_running_loop()
-
-        loop = sessionstate.run(main(), loop_factory=VirtualLoop)
-        assert isinstance(loop, VirtualLoop)
-
-    def test_handlers_are_put_back(self) -> None:
-        """
-        Signals are handled while it runs, and as before afterwards.
-        """
-        before = signal.getsignal(signal.SIGTERM)
-        inside: list[Any] = []
-
-        async def main() -> None:
-            inside.append(signal.getsignal(signal.SIGTERM))
-
-        sessionstate.run(main(), loop_factory=VirtualLoop)
-        assert inside[0] is not before
-        assert signal.getsignal(signal.SIGTERM) is before
-
-    def test_other_thread(self) -> None:
-        """
-        Outside of the main thread it leaves signals alone.
-        """
-        before = signal.getsignal(signal.SIGTERM)
-        seen: list[Any] = []
-
-        async def main() -> None:
-            seen.append(signal.getsignal(signal.SIGTERM))
-
-        thread = threading.Thread(target=lambda: sessionstate.run(main()))
-        thread.start()
-        thread.join()
-        assert seen == [before]
-
-    def test_cancelled_by_itself(self) -> None:
-        """
-        A cancellation without a signal comes out as such.
-        """
-
-        async def main() -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            task.cancel()
-            await asyncio.sleep(0)
-
-        with pytest.raises(asyncio.CancelledError):
-            sessionstate.run(main(), loop_factory=VirtualLoop)
-
-
-PROGRAM = textwrap.dedent(
-    """
-    import asyncio, atexit, sessionstate
-    from sessionstate import Supervisor, session
-
-    async def clean():
-        print("cleaning", flush=True)
-        await asyncio.sleep(0.3)
-        print("clean", flush=True)
-
-    async def main():
-        async with Supervisor(), session("a") as s:
-            s.push_async_callback(clean)
-            print("ready", flush=True)
-            await asyncio.sleep(60)
-
-    atexit.register(print, "atexit", flush=True)
-    sessionstate.run(main())
-    """
-)
-
-
-@pytest.mark.real_loop
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without any signal")
-class TestSignals:
-    @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
-    @pytest.mark.parametrize("again", [False, True])
-    def test_unwinds(self, name: str, again: bool) -> None:
-        """
-        SIGTERM and SIGHUP run every clean-up to its end, also when they come twice; then the process exits.
-        """
-        if again and name == "SIGINT":
-            pytest.skip("the second Ctrl+C is asyncio's, and immediate")
-        number = getattr(signal, name)
-        child = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=os.path.dirname(os.path.dirname(sessionstate.__file__)),
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
-        )
-        with child:
-            assert child.stdout is not None
-            assert child.stderr is not None
-            try:
-                assert child.stdout.readline() == "ready\n"
-                child.send_signal(number)
-                assert child.stdout.readline() == "cleaning\n"
-                if again:
-                    child.send_signal(number)
-                assert child.stdout.read() == "clean\natexit\n"
-                errors = child.stderr.read()
-            finally:
-                child.kill()
-        if name == "SIGINT":
-            assert "KeyboardInterrupt" in errors
-        else:
-            assert errors == ""
-            assert child.returncode == 128 + number

@@ -43,7 +43,7 @@ class TestOrder:
         self, supervisor: Supervisor, log: list[str]
     ) -> None:
         """
-        Hooks come first, then the tasks, all at once, then callbacks and contexts, last in, first out.
+        Hooks come first, then all tasks at once, then the other steps, last in, first out.
         """
 
         @contextmanager
@@ -108,7 +108,7 @@ class TestOrder:
 
     async def test_slow_tasks_are_waited_for(self, ten: Supervisor, log: list[str]) -> None:
         """
-        Not before every owned task has ended do the other steps begin, and current_session() is theirs.
+        The other steps begin when every owned task has ended; current_session() is theirs.
         """
 
         async def work() -> None:
@@ -131,7 +131,7 @@ class TestSweeps:
         self, supervisor: Supervisor, log: list[str]
     ) -> None:
         """
-        A sweep over all tasks cuts no clean-up short: neither a callback, nor a context, nor a hook.
+        A sweep over all tasks cuts no clean-up short: no callback, no context, no hook.
         """
 
         @asynccontextmanager
@@ -164,16 +164,14 @@ class TestSweeps:
         s.push_async_callback(noted, log, "one")
         s.close_soon()
         for _ in range(times):
-            while not sweep("a: async callback"):
+            while not sweep("a: async callback"):  # noqa: ASYNC110
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
         await s.wait_closed()
         assert log == ["one begins", "one"]
         assert supervisor.statistics().clean_up_errors == 0
 
-    async def test_cancelled_in_the_middle(
-        self, supervisor: Supervisor, log: list[str]
-    ) -> None:
+    async def test_cancelled_in_the_middle(self, supervisor: Supervisor, log: list[str]) -> None:
         """
         A step that somebody digs out and cancels is reported, and the next one runs.
         """
@@ -211,9 +209,11 @@ class TestSweeps:
 
 
 class TestTime:
-    async def test_half_of_what_is_left(self, ten: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_half_of_what_is_left(
+        self, ten: Supervisor, clock: Clock, log: list[str]
+    ) -> None:
         """
-        A step but the last gets half of what is left: cancelled at 80 % of that, abandoned after it.
+        A step but the last gets half of what is left: cancelled at 80 %, abandoned after it.
         """
         begun: list[float] = []
         asked: list[float] = []

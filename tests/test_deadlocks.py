@@ -1,0 +1,193 @@
+"""
+Waits that would never end, and what becomes of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sessionstate import SessionClosed, Supervisor, attach, session
+from tests.bodies import LONG, cancelling, nothing_stray
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.virtual_time import Clock
+
+    Ask = Callable[[Supervisor], Awaitable[object]]
+
+pytestmark = pytest.mark.virtual_time
+
+
+@pytest.fixture
+def log() -> list[str]:
+    """
+    Give a list for what happens, in order.
+    """
+    return []
+
+
+ASKS: dict[str, Ask] = {
+    "close": lambda supervisor: supervisor.close("a"),
+    "lookup": lambda supervisor: supervisor.lookup("a"),
+    "open": lambda supervisor: supervisor.open("a"),
+    "session": lambda supervisor: supervisor.session("a").__aenter__(),
+    "attach": lambda supervisor: supervisor.attach("a").__aenter__(),
+}
+RAISES = {"lookup", "open", "session", "attach", "wait_closed"}
+
+
+class TestNobodyDeadlocks:
+    @pytest.mark.parametrize("how", [*ASKS, "aclose", "wait_closed"])
+    @pytest.mark.parametrize("where", ["callback", "hook", "task", "context", "body"])
+    async def test_from_inside(  # noqa: C901
+        self, supervisor: Supervisor, clock: Clock, log: list[str], where: str, how: str
+    ) -> None:
+        """
+        From inside, closing does not wait, and what would wait for ever raises.
+        """
+        s = await supervisor.open("a")
+
+        async def ask() -> None:
+            try:
+                if how == "aclose":
+                    assert not await s.aclose()
+                elif how == "wait_closed":
+                    await s.wait_closed()
+                else:
+                    assert not await ASKS[how](supervisor)
+            except RuntimeError:
+                log.append("refused")
+            else:
+                log.append("answered")
+
+        async def work() -> None:
+            try:
+                await asyncio.sleep(LONG)
+            finally:
+                await ask()
+
+        class Context:
+            async def __aenter__(self) -> None:
+                pass
+
+            async def __aexit__(self, *_: object) -> None:
+                await ask()
+
+        if where == "callback":
+            s.push_async_callback(ask)
+        elif where == "hook":
+            supervisor.on_close(lambda s, reason: ask())
+        elif where == "task":
+            s.start_soon(work)
+        elif where == "context":
+            await s.enter_async_context(Context())
+        await asyncio.sleep(0)
+        if where == "body":
+            async with attach("a"):
+                s.close_soon()
+                await ask()
+        else:
+            await s.aclose()
+        assert log == ["refused" if how in RAISES else "answered"]
+        assert (clock.now, s.state) == (0, "closed")
+        assert supervisor.statistics().clean_up_errors == 0
+
+    async def test_each_closes_the_other(
+        self, supervisor: Supervisor, clock: Clock, log: list[str]
+    ) -> None:
+        """
+        Two clean-ups that close each other's session both complete.
+        """
+        for id, other in ("a", "b"), ("b", "a"):
+            s = await supervisor.open(id)
+            s.callback(log.append, id)
+            s.push_async_callback(supervisor.close, other)
+        assert await supervisor.close("a")
+        assert (clock.now, sorted(log)) == (0, ["a", "b"])
+
+    async def test_clean_up_waits_for_who_waits_for_it(
+        self, supervisor: Supervisor, clock: Clock, log: list[str]
+    ) -> None:
+        """
+        A clean-up is refused the end of a session one of whose holders waits for that clean-up.
+        """
+        a, b = await supervisor.open("a"), await supervisor.open("b")
+
+        async def clean() -> None:
+            with pytest.raises(RuntimeError, match="would never return"):
+                await a.wait_closed()
+            assert await supervisor.close("a")  # decides, and does not wait
+            log.append("clean")
+
+        b.push_async_callback(clean)
+        with suppress(SessionClosed):
+            async with attach("a"):
+                await supervisor.close("b")
+        await a.wait_closed()
+        assert (clock.now, log) == (0, ["clean"])
+
+    async def test_through_a_third(
+        self, supervisor: Supervisor, clock: Clock, log: list[str]
+    ) -> None:
+        """
+        A circle of three clean-ups is found too.
+        """
+        a, b, c = [await supervisor.open(id) for id in "abc"]
+
+        async def clean_c() -> None:
+            with pytest.raises(RuntimeError, match="would never return"):
+                await a.wait_closed()
+            log.append("c")
+
+        b.push_async_callback(supervisor.close, "c")
+        c.push_async_callback(clean_c)
+        a.push_async_callback(supervisor.close, "b")
+        await a.aclose()
+        assert (clock.now, log) == (0, ["c"])
+
+    @pytest.mark.parametrize("told_by", ["callback", "async callback", "task"])
+    async def test_clean_up_of_a_session_that_was_only_told(
+        self, supervisor: Supervisor, clock: Clock, log: list[str], told_by: str
+    ) -> None:
+        """
+        A clean-up may wait for the one that began it, if that one does not wait in turn.
+        """
+        a, b = await supervisor.open("a"), await supervisor.open("b")
+
+        async def clean() -> None:
+            await a.wait_closed()
+            log.append("b")
+
+        b.push_async_callback(clean)
+        a.callback(log.append, "a")
+        a.push_async_callback(asyncio.sleep, 1)
+
+        async def tell() -> None:
+            b.close_soon()
+
+        if told_by == "callback":
+            a.callback(b.close_soon)
+        elif told_by == "async callback":
+            a.push_async_callback(tell)
+        else:
+            a.start_soon(tell)
+            await asyncio.sleep(0)
+        await a.aclose()
+        await b.wait_closed()
+        assert (clock.now, log) == (1, ["a", "b"])
+
+    async def test_outer_and_inner_block(self, supervisor: Supervisor, clock: Clock) -> None:
+        """
+        The clean-up of an inner session may close the outer one, whose holder waits for it.
+        """
+        with suppress(SessionClosed):
+            async with session("outer") as outer, session("inner") as inner:
+                inner.push_async_callback(supervisor.close, "outer")
+        assert (clock.now, outer.state, inner.state) == (0, "closed", "closed")
+        assert cancelling() == 0
+        await nothing_stray()
