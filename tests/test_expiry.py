@@ -94,7 +94,11 @@ class TestPrecision:
         """
         days = 30 * 86_400.0
         supervisor = await start_supervisor(idle_timeout=days)
-        await (await supervisor.open("a")).wait_closed()
+        session = await supervisor.open("a")
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        assert max(timer.when() for timer in loop._scheduled) <= 86_400
+        await session.wait_closed()
         assert days <= clock.now <= days * (1 + 1 / 256)
 
 

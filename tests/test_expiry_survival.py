@@ -106,8 +106,7 @@ class TestSurvival:
         self, supervisor: Supervisor, clock: Clock, log: Raising
     ) -> None:
         """
-        A session whose end went wrong in its last step, such as the log, is counted, and stays
-        ended.
+        A session whose end went wrong in its last step, the log, is counted, and stays ended.
         """
         session = await supervisor.open("a", idle_timeout=10)
         session.callback(lambda: 1 / 0)
