@@ -258,6 +258,7 @@ class TestUnused:
         assert await until_closed(session) is CloseReason.UNUSED
         assert in_time(clock, 15, 10)
 
+    @pytest.mark.virtual_time
     async def test_is_over_with_the_first_block(self, start_supervisor: StartSupervisor) -> None:
         """
         After its first block an opened session knows its idle timeout only, whoever opens it again.
@@ -270,6 +271,7 @@ class TestUnused:
         await supervisor.open("a", idle_timeout=90)
         assert session.expires_in == 90
 
+    @pytest.mark.virtual_time
     async def test_never_is_longer_than_idle(self, start_supervisor: StartSupervisor) -> None:
         """
         Where the idle timeout is shorter, it holds, and is the reason.
@@ -279,6 +281,7 @@ class TestUnused:
         assert session.expires_in == 5
         assert await until_closed(session) is CloseReason.IDLE
 
+    @pytest.mark.virtual_time
     async def test_does_not_concern_adopted_ones(self, start_supervisor: StartSupervisor) -> None:
         """
         A session that a write adopted knows only `idle`.

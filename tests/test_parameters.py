@@ -222,6 +222,7 @@ class TestCalls:
         async with supervisor.attach(CloseReason.IDLE):
             assert supervisor["idle"].id == "idle"
 
+    @pytest.mark.virtual_time
     async def test_take_a_timedelta(self, supervisor: Supervisor) -> None:
         """
         A limit may be a timedelta.
@@ -235,15 +236,15 @@ class TestCalls:
         A reason that is no `CloseReason` is a `TypeError`, of an unknown id too, and ends nothing.
         """
         opened = await supervisor.open("a")
+        wrong = "reason must be a CloseReason"
         for id in ("a", "unknown"):
-            with pytest.raises(TypeError, match="reason must be a CloseReason"):
+            with pytest.raises(TypeError, match=wrong):
                 supervisor.close_soon(id, reason=reason)
-            with pytest.raises(TypeError, match="reason must be a CloseReason"):
+            with pytest.raises(TypeError, match=wrong):
                 await supervisor.close(id, reason=reason)
-        with pytest.raises(TypeError, match="reason must be a CloseReason"):
-            opened.close_soon(reason)
-        with pytest.raises(TypeError, match="reason must be a CloseReason"):
-            await opened.aclose(reason)
+        for end in (opened.close_soon, opened.aclose):
+            with pytest.raises(TypeError, match=wrong):
+                await end(reason)  # type: ignore[misc]
         assert supervisor.get("a") is opened
 
     @pytest.mark.parametrize("hook", [None, "print", 3])
@@ -266,6 +267,7 @@ class TestCalls:
             Supervisor().events(value)
 
     @pytest.mark.parametrize("value", [0, -1, inf, nan])
+    @pytest.mark.virtual_time
     async def test_refuse_to_extend_by_no_duration(
         self, supervisor: Supervisor, value: float
     ) -> None:
@@ -365,6 +367,7 @@ class TestWhoMayCall:
 
 
 class TestWhoseLimitsHold:
+    @pytest.mark.virtual_time
     async def test_max_age_is_settled_by_whoever_opens(self, supervisor: Supervisor) -> None:
         """
         A later call may repeat the `max_age`; another value is a `ValueError` that shows both.
