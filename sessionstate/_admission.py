@@ -46,7 +46,7 @@ class Admission:
         self._supervisor = supervisor
         self._when_full = when_full
         self._patience = patience
-        self._max_closing = max_closing
+        self.max_closing = max_closing
         self._breathers: dict[asyncio.Future[None], None] = {}
         self.opening: dict[Session, asyncio.Future[None]] = {}
 
@@ -74,7 +74,7 @@ class Admission:
         )
 
     def _crowded(self) -> bool:
-        return len(self._supervisor._closing) >= self._max_closing
+        return len(self._supervisor._closing) >= self.max_closing
 
     async def breathe(self) -> None:
         """Wait while too many clean-ups run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -34,6 +35,15 @@ def run(
 
     .. versionadded:: 0.1
     """
+    if not inspect.iscoroutine(main):
+        raise TypeError(
+            f"run() needs a coroutine, not {main!r}: write run(main()), with the brackets"
+        )
+    if asyncio._get_running_loop() is not None:
+        main.close()
+        raise RuntimeError(
+            "run() starts an event loop, and one runs here already: await main() instead"
+        )
     with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
         if threading.current_thread() is not threading.main_thread():
             return runner.run(main)

@@ -47,7 +47,7 @@ class HostedContext:
         loop = session._supervisor._loop
         self._session: Session | None = session
         self._cm = cm
-        self._value: asyncio.Future[Any] = loop.create_future()
+        self._value: asyncio.Future[Any] | None = loop.create_future()
         self._stop: asyncio.Future[None] = loop.create_future()
         self._thrown: BaseException | None = None
         self._begun = self._entered = False
@@ -63,8 +63,10 @@ class HostedContext:
 
     async def value(self) -> Any:
         """Wait for the entered value; when the caller is cancelled, what was or will be entered is left."""
+        value = self._value
+        assert value is not None
         try:
-            return await self._value
+            return await value
         except asyncio.CancelledError:
             if not self._entered:
                 self._task.cancel()
@@ -72,13 +74,15 @@ class HostedContext:
                 self._stop.set_result(None)
             raise
         finally:
-            retrieved(self._value)
+            retrieved(value)
+            self._value = None
+            del value  # the traceback of its error leads here
 
     def run(self, thrown: BaseException | None) -> Task | None:
         """Begin to leave the context, throwing *thrown* into it; return the task to wait for."""
         session, self._session = self._session, None
-        if session is not None and session._end is not None and not self._value.done():
-            self._value.set_exception(SessionClosed(session, session._end[0]))
+        if session is not None and session._end is not None:
+            self._fail_caller(SessionClosed(session, session._end[0]))
         self._thrown = thrown
         hide(self._task)
         if not self._begun:
@@ -90,8 +94,12 @@ class HostedContext:
             self._stop.set_result(None)
         return self._task
 
+    def _fail_caller(self, error: BaseException) -> None:
+        if self._value is not None and not self._value.done():
+            self._value.set_exception(error)
+
     async def _host(self) -> None:
-        cm, value, stop = self._cm, self._value, self._stop
+        cm, stop = self._cm, self._stop
         cls = type(cm)
         self._begun = True
         try:
@@ -101,11 +109,11 @@ class HostedContext:
                 return
             raise
         self._entered = True
-        if not value.done():
-            value.set_result(result)
+        if self._value is not None and not self._value.done():
+            self._value.set_result(result)
         elif not stop.done():  # nobody waits for it any more
             stop.set_result(None)
-        del result, value
+        del result
         thrown: BaseException | None = None
         crash: BaseException | None = None
         try:
@@ -137,8 +145,7 @@ class HostedContext:
             return
         session._disown(self)
         if not self._entered:
-            if not self._value.done():
-                self._value.set_exception(error or cancelled_outside(self.where))
+            self._fail_caller(error or cancelled_outside(self.where))
         elif session._ending is not None and error is not None:
             session._ending.failed(error, self.where)  # it crashed before its turn
         elif self._stop.cancelled():

@@ -101,6 +101,7 @@ async def _join(session: Session, found: Load) -> Any:
     finally:
         found.waiters.pop(waiter, None)
         retrieved(waiter)
+        del waiter  # the traceback of its error leads here
         if asking is not None:
             asking.needs[found] -= 1
             if not asking.needs[found]:

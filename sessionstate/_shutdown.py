@@ -14,7 +14,6 @@ from ._resources import hide
 from ._teardown import end
 
 if TYPE_CHECKING:
-    from ._session import Session
     from ._supervisor import Supervisor
 
 SLICE = 500  # sessions ended before others get their turn
@@ -33,6 +32,7 @@ class Shutdown:
         self._over: asyncio.Future[None] = loop.create_future()
         self._wake: asyncio.Future[None] | None = None
         self._late = False
+        self._fatal: BaseException | None = None
         task, mine = running_task(), serving.get()
         sessions = [*supervisor._live.values(), *supervisor._closing.values()]
         self._left_out = {each: None for each in sessions if each in mine or holds(task, each)}
@@ -49,8 +49,6 @@ class Shutdown:
         self._begin()
 
     def _begin(self, died: Task | None = None) -> None:
-        if died is not None and not died.cancelled() and died.exception() is not None:
-            self._over.set_exception(died.exception() or RuntimeError())
         if not self._over.done() and not self._supervisor._loop.is_closed():
             supervisor = self._supervisor
             self._task = asyncio.Task(
@@ -61,6 +59,13 @@ class Shutdown:
             )
             hide(self._task)
             self._task.add_done_callback(self._begin, context=supervisor._context)
+
+    def take(self, fatal: BaseException) -> bool:
+        """Take a KeyboardInterrupt or SystemExit of a clean-up, to be raised when all are done."""
+        if self._over.done():
+            return False
+        self._fatal = self._fatal or fatal
+        return True
 
     async def wait(self) -> None:
         """Wait until it is over, through every cancellation; raise the first of them then."""
@@ -80,16 +85,23 @@ class Shutdown:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    def _waited_for(self) -> list[Session]:
-        return [each for each in self._supervisor._closing.values() if each not in self._left_out]
+    def _outstanding(self) -> int:
+        """Return how many are closing that are waited for."""
+        left_out = sum(not session._closed() for session in self._left_out)
+        return len(self._supervisor._closing) - left_out
 
     def _hurry(self) -> None:
         self._late = True
         for session in list(self._supervisor._live.values()):
             end(session, CloseReason.SHUTDOWN)
-        for session in self._waited_for():
-            if session._ending is not None:
+        for session in list(self._supervisor._closing.values()):
+            if session._ending is not None and session not in self._left_out:
                 session._ending.hurry()
+        self.session_closed()
+
+    async def _woken(self) -> None:
+        self._wake = self._supervisor._loop.create_future()
+        await self._wake
 
     async def _run(self) -> None:
         supervisor = self._supervisor
@@ -99,15 +111,17 @@ class Shutdown:
                 end(session, CloseReason.SHUTDOWN)
             del sessions[-SLICE:]
             await asyncio.sleep(0)
-            if not self._late:
-                await supervisor._admission.breathe()
-        while self._waited_for():
-            self._wake = supervisor._loop.create_future()
-            await self._wake
+            while not self._late and self._outstanding() >= supervisor._admission.max_closing:
+                await self._woken()
+        while self._outstanding() > 0:
+            await self._woken()
         if self._timer is not None:
             self._timer.cancel()
         supervisor._expiry.stop()
         supervisor._observers.end()
         strike_off(supervisor._loop, supervisor)
-        self._over.set_result(None)
         self._left_out.clear()
+        if self._fatal is None:
+            self._over.set_result(None)
+        else:
+            self._over.set_exception(self._fatal)

@@ -104,38 +104,46 @@ class OwnedTask:
 class StartedTask(OwnedTask):
     """An owned task that tells when it has started, with anyio's ``task_status.started(value)``."""
 
-    __slots__ = ("_ready",)
+    __slots__ = ("_given_up", "_ready")
 
     detached = False
 
     def __init__(self, session: Session, call: object) -> None:
         super().__init__(session, call)
-        self._ready: asyncio.Future[Any] = session._supervisor._loop.create_future()
+        self._given_up = False
+        self._ready: asyncio.Future[Any] | None = session._supervisor._loop.create_future()
 
     def started(self, value: object = None) -> None:
         """Tell the one who waits that the task has started."""
-        if self._ready.cancelled():
+        if self._given_up:
             return
-        if self._ready.done():
+        if self._ready is None or self._ready.done():
             raise RuntimeError("task_status.started() was called twice: once is enough")
         self._ready.set_result(value)
 
     async def ready(self) -> Any:
         """Wait until it has started; a cancelled caller cancels the task."""
+        ready = self._ready
+        assert ready is not None
         try:
-            return await self._ready
+            return await ready
         except asyncio.CancelledError:
+            self._given_up = True
             self.cancel()
             raise
         finally:
-            retrieved(self._ready)
+            retrieved(ready)
+            self._ready = None
+            del ready  # the traceback of its error leads here
 
     def _settle(
         self, session: Session, error: BaseException | None, *, cancelled: bool
     ) -> BaseException | None:
         ready = self._ready
-        if ready.done():
-            return None if ready.cancelled() else error
+        if self._given_up:
+            return None
+        if ready is None or ready.done():
+            return error
         if session._end is not None:
             ready.set_exception(SessionClosed(session, session._end[0]))
         elif error is not None:
@@ -145,7 +153,8 @@ class StartedTask(OwnedTask):
         else:
             ready.set_exception(
                 RuntimeError(
-                    f"{self.where} ended without calling task_status.started(): call it, or use start_soon"
+                    f"{self.where} ended without calling task_status.started(): call it, or use "
+                    f"start_soon"
                 )
             )
         return None

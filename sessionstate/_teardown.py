@@ -61,7 +61,7 @@ def end(
         return _begin(session, Ending(session, reason, error, claim), asked)
     if session._steps:
         if error is not None:  # which the steps may want to see
-            return _begin(session, Ending(session, reason, error, claim), False)  # noqa: FBT003
+            return _begin(session, Ending(session, reason, error, claim), False)
         ending = _run_plain_steps(session, reason, claim)
         if ending is not None:
             return ending
@@ -244,7 +244,8 @@ class Ending(Steps):
         if not self._begun:
             self._stuck()
         elif self._step is not None or self._in_tasks:
-            self._ask(inf)
+            if self._awaited is None:  # else it has not begun: let it
+                self._ask(inf)
             self._abandon()
 
     def _finish(self, session: Session) -> None:
@@ -269,7 +270,8 @@ class Ending(Steps):
         if self.session is None:
             if self.errors:
                 session._supervisor._log_errors(session, self)
-            if self.fatal is not None:
+            shutdown = session._supervisor._shutdown
+            if self.fatal is not None and not (shutdown and shutdown.take(self.fatal)):
                 raise self.fatal
 
 
