@@ -17,8 +17,7 @@ import pytest
 from sessionstate import CloseReason, Supervisor, SupervisorClosed, session
 
 if TYPE_CHECKING:
-    from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
+    pass
 
 LIMITS = [
     "idle_timeout",
@@ -364,39 +363,3 @@ class TestWhoMayCall:
             await supervisor.__aenter__()
         with pytest.raises(RuntimeError, match="was not entered: write"):
             await Supervisor().__aexit__(None, None, None)
-
-
-class TestWhoseLimitsHold:
-    @pytest.mark.virtual_time
-    async def test_max_age_is_settled_by_whoever_opens(self, supervisor: Supervisor) -> None:
-        """
-        A later call may repeat the `max_age`; another value is a `ValueError` that shows both.
-        """
-        await supervisor.open("a", max_age=60)
-        for way in BY_CALL:
-            with pytest.raises(ValueError, match="opened with max_age=60, which cannot become 61"):
-                await call(supervisor, way, max_age=61)
-            with pytest.raises(ValueError, match="which cannot become None"):
-                await call(supervisor, way, max_age=None)
-        assert (await supervisor.open("a", max_age=60)).expires_in == 60
-
-    async def test_others_are_those_of_the_last_call_that_named_them(
-        self, start_supervisor: StartSupervisor, clock: Clock
-    ) -> None:
-        """
-        `idle_timeout`, `linger` and `stall_timeout` hold until another call names them.
-        """
-        supervisor = await start_supervisor(idle_timeout=100, stall_timeout=50)
-        async with supervisor.attach("a", idle_timeout=10) as it:
-            assert it.expires_in == 50
-            async with supervisor.attach("a", stall_timeout=7):
-                assert it.expires_in == 7
-            async with supervisor.attach("a"):
-                assert it.expires_in == 7
-        assert it.expires_in == 10
-        await clock.advance(4)
-        await supervisor.open("a", idle_timeout=None)
-        assert it.deadline is it.expires_in is None
-        async with supervisor.session("a", linger=3):
-            pass
-        assert it.expires_in == 3
