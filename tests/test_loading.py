@@ -74,6 +74,7 @@ class TestSingleFlight:
         assert await s.get_or_create("key", source) == "value 1"
         assert source.begun == 1
 
+    @pytest.mark.virtual_time
     async def test_keys_and_sessions_are_apart(
         self, supervisor: Supervisor, s: Session, source: Source
     ) -> None:
@@ -123,6 +124,7 @@ class TestSingleFlight:
 
 
 class TestFailure:
+    @pytest.mark.virtual_time
     async def test_reaches_all_and_is_not_remembered(self, s: Session) -> None:
         """
         A failure reaches all who wait, ends nothing, and the next one who asks loads again.

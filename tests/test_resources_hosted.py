@@ -73,22 +73,32 @@ class TestHostedContext:
         await asyncio.create_task(s.aclose())
         assert log == ["entered", None, "left"]
 
-    async def test_task_group_inside(self, supervisor: Supervisor, log: list[Any]) -> None:
+    @pytest.mark.parametrize("kind", ["anyio", "asyncio"])
+    async def test_task_group_inside(
+        self, supervisor: Supervisor, log: list[Any], kind: str
+    ) -> None:
         """
         A task group inside is left in order, and hands back what was thrown: no clean-up error.
         """
 
         @asynccontextmanager
         async def context() -> AsyncIterator[None]:
-            async with anyio.create_task_group() as group, asyncio.TaskGroup() as other:
-                group.start_soon(forever)
-                task = other.create_task(forever())
-                try:
-                    yield
-                finally:
-                    log.append("left")
-                    task.cancel()
-                    group.cancel_scope.cancel()
+            if kind == "anyio":
+                async with anyio.create_task_group() as group:
+                    group.start_soon(forever)
+                    try:
+                        yield
+                    finally:
+                        log.append("left")
+                        group.cancel_scope.cancel()
+            else:
+                async with asyncio.TaskGroup() as other:
+                    task = other.create_task(forever())
+                    try:
+                        yield
+                    finally:
+                        log.append("left")
+                        task.cancel()
 
         async with session("a") as s:
             await s.enter_async_context(context())
@@ -134,6 +144,7 @@ class TestHostedContext:
         assert task is not None
         assert task.cancelling() == 0
 
+    @pytest.mark.virtual_time
     async def test_cancelled_from_outside(self, s: Session, log: list[Any]) -> None:
         """
         A context whose own task somebody cancels is left with that, and ends its session.
@@ -178,6 +189,7 @@ class TestHostedContext:
         assert (s.state, log) == (SessionState.IDLE, [])
         assert "resource" not in repr(s)
 
+    @pytest.mark.virtual_time
     @pytest.mark.parametrize("error", ["", "late"])
     @pytest.mark.parametrize("stubborn", [False, True], ids=["tick", "stubborn"])
     async def test_entered_nevertheless(
@@ -211,6 +223,7 @@ class TestHostedContext:
         assert s.state is SessionState.IDLE
         assert "resource" not in repr(s)
 
+    @pytest.mark.virtual_time
     async def test_report_without_hooks_is_logged(
         self, s: Session, log: list[Any], caplog: pytest.LogCaptureFixture
     ) -> None:
