@@ -211,13 +211,13 @@ class TestThrown:
             def __enter__(self) -> None:
                 pass
 
-            def __exit__(self, *exc: Any) -> None:
+            def __exit__(self, *exc: object) -> None:
                 raise error
 
             async def __aenter__(self) -> None:
                 pass
 
-            async def __aexit__(self, *exc: Any) -> None:
+            async def __aexit__(self, *exc: object) -> None:
                 raise error
 
         with pytest.raises(type(error)) as caught:

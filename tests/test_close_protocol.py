@@ -287,3 +287,14 @@ class TestWhoSeesWhat:
             assert s.state == "open"
         assert await visiting == 1
         assert (clock.now, s.state) == (2, "closed")
+
+
+class TestFaces:
+    async def test_block(self, supervisor: Supervisor) -> None:
+        """
+        The repr of a block tells its kind, its id and where it was written.
+        """
+        assert repr(session("a")).startswith("<Owner 'a', ")
+        assert repr(attach("a")).startswith("<Visitor 'a', ")
+        assert repr(attach("a", create=False)).startswith("<StrictVisitor 'a', ")
+        assert f"{__file__}:" in repr(session("a"))

@@ -346,3 +346,27 @@ class TestTime:
         s.push_async_callback(asyncio.sleep, LONG)
         await s.aclose()
         assert clock.now == 2 * LONG
+
+
+class TestEager:
+    async def test_task_that_ends_its_session_as_it_starts(
+        self, supervisor: Supervisor, clock: Clock, log: list[str]
+    ) -> None:
+        """
+        An owned task is cancelled with its session even if that ends in the task's first step.
+        """
+
+        async def work() -> None:
+            s.close_soon()
+            await until_cancelled(log, "task")
+
+        loop = asyncio.get_running_loop()
+        factory = loop.get_task_factory()
+        loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
+        try:
+            s = await supervisor.open("a")
+            s.start_soon(work)
+        finally:
+            loop.set_task_factory(factory)
+        await s.wait_closed()
+        assert (clock.now, log) == (0, ["task"])
