@@ -10,14 +10,11 @@ import pickle
 from datetime import timedelta
 from decimal import Decimal
 from math import inf, nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sessionstate import CloseReason, Supervisor, SupervisorClosed, session
-
-if TYPE_CHECKING:
-    pass
 
 LIMITS = [
     "idle_timeout",
