@@ -328,6 +328,19 @@ class TestHeld:
         assert await body == "closed: stalled"
         assert in_time(clock, 28, 10)
 
+    async def test_counts_from_the_entry_and_not_from_the_wait_for_it(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
+        """
+        A block that waited for room is used from its entry on, not from when it began to wait.
+        """
+        supervisor = await start_supervisor(max_sessions=1, when_full="wait")
+        first = await supervisor.open("first")
+        asyncio.get_running_loop().call_at(8, first.close_soon)
+        async with supervisor.session("a", stall_timeout=5) as session:
+            assert session.last_used == session.opened_at == 8
+            assert session.deadline == 13
+
     async def test_goes_for_ever_without_a_limit(
         self, supervisor: Supervisor, clock: Clock
     ) -> None:
