@@ -35,15 +35,14 @@ def run(
 
     .. versionadded:: 0.1
     """
-    if not inspect.iscoroutine(main):
+    given: object = main
+    if not inspect.iscoroutine(given):
         raise TypeError(
             f"run() needs a coroutine, not {main!r}: write run(main()), with the brackets"
         )
     if asyncio._get_running_loop() is not None:
         main.close()
-        raise RuntimeError(
-            "run() starts an event loop, and one runs here already: await main() instead"
-        )
+        raise RuntimeError("run() cannot be called from a running event loop: await main() instead")
     with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
         if threading.current_thread() is not threading.main_thread():
             return runner.run(main)

@@ -53,7 +53,7 @@ class HostedContext:
         self._begun = self._entered = False
         session._own(self)
         # Not through the loop's factory: an eager task would enter before it is known who does.
-        self._task = asyncio.Task(
+        self._task: Task | None = asyncio.Task(
             self._host(), loop=loop, name=f"{session.id}: {self.where}", context=context_of(session)
         )
         self._task.add_done_callback(self._done)
@@ -68,7 +68,7 @@ class HostedContext:
         try:
             return await value
         except asyncio.CancelledError:
-            if not self._entered:
+            if not self._entered and self._task is not None:
                 self._task.cancel()
             elif not self._stop.done():
                 self._stop.set_result(None)
@@ -84,15 +84,16 @@ class HostedContext:
         if session is not None and session._end is not None:
             self._fail_caller(SessionClosed(session, session._end[0]))
         self._thrown = thrown
-        hide(self._task)
-        if not self._begun:
-            self._task.cancel()
+        task = self._task
+        if task is None:
             return None
+        hide(task)
         if not self._entered:
-            self._task.cancel()
-        elif not self._stop.done():
+            task.cancel()
+            return task if self._begun else None
+        if not self._stop.done():
             self._stop.set_result(None)
-        return self._task
+        return task
 
     def _fail_caller(self, error: BaseException) -> None:
         if self._value is not None and not self._value.done():
@@ -141,6 +142,7 @@ class HostedContext:
     def _done(self, task: Task) -> None:
         error = None if task.cancelled() else task.exception()
         session, self._session = self._session, None
+        self._task = None  # it keeps its error, whose traceback leads here
         if session is None:  # the clean-up waits for this task
             return
         session._disown(self)
