@@ -89,6 +89,7 @@ class Admission:
     async def open(self, opener: Opener) -> Session:
         """Open a session, or touch the one there is."""
         session = await opener.__aenter__()
+        session._entered = opener.was_entered
         current.reset(opener.token)
         if opener.let_go():
             session._go_idle()
@@ -111,8 +112,8 @@ class Admission:
                         end(session, *session._due_reason())
                     else:
                         apply(session, settings)
-                        return session
-                elif not block.creates:
+                        break
+                elif not (block.creates or isinstance(block, Opener)):
                     raise SessionNotFound(id)
                 elif id in supervisor._closing:
                     await self.wait_settled(supervisor._closing[id])
@@ -123,7 +124,7 @@ class Admission:
                     if supervisor._observers.on_open:
                         self.opening[session] = supervisor._loop.create_future()
                         self.slow = True
-                    return session
+                    break
                 elif not self._make_room():
                     await self._wait_for_room()
                     promised = True
@@ -131,6 +132,9 @@ class Admission:
             if promised:
                 self.room += 1
                 self.changed()
+        if isinstance(block, Opener):
+            block.was_entered = session._entered
+        return session
 
     async def wait_settled(self, session: Session) -> None:
         """Wait for the old incarnation to end: never two lives of one id at once."""

@@ -69,8 +69,6 @@ class Block:
     """Whether the session ends when the last one of this kind leaves."""
     creates = True
     """Whether it opens a session where there is none."""
-    visits = True
-    """Whether somebody is inside, rather than only opening."""
 
     task: Task | None
     """The task that entered."""
@@ -154,8 +152,7 @@ class Block:
         self.sent = 0
         self.token = current.set(session)
         session.last_used = now
-        if self.visits:
-            session._entered = True
+        session._entered = True
         if self.owner:
             session._left = None
         if session._holders is None:
@@ -191,8 +188,18 @@ class Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        session: Session = self._session  # type: ignore[assignment]
-        last = self.let_go()
+        session = self._session
+        if session is None or session is USED:
+            raise self._not_held()
+        # Written out, as `let_go`.
+        self._session = USED
+        holders = session._holders
+        last = False
+        if holders is not None:
+            holders.pop(self, None)
+            if not holders:
+                session._holders = None
+                last = True
         # The clean-up runs in here, and still sees the session as the current one.
         try:
             if session._end is not None:
@@ -226,11 +233,14 @@ class Block:
             except ValueError:  # left by another task than entered it
                 pass
 
+    def _not_held(self) -> RuntimeError:
+        return RuntimeError(f"this block of session {self._id!r} is not entered, or was left")
+
     def let_go(self) -> bool:
         """Hold the session no longer; tell whether nobody does."""
         session = self._session
         if session is None or session is USED:
-            raise RuntimeError(f"this block of session {self._id!r} is not entered, or was left")
+            raise self._not_held()
         self._session = USED
         holders = session._holders
         if holders is None:  # the clean-up went on without this one
@@ -336,11 +346,15 @@ class Visitor(Block):
 class Opener(Visitor):
     """
     Holds a session while it is opened, so that it cannot be evicted while its hooks run.
+
+    It never takes the ordinary way in, on which a session counts as entered.
     """
 
-    __slots__ = ()
+    __slots__ = ("was_entered",)
 
-    visits = False
+    creates = False
+    was_entered: bool
+    """Whether somebody had entered the session before."""
 
 
 class StrictVisitor(Visitor):

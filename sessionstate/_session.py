@@ -104,7 +104,6 @@ class Session(Belongings):
         self._max_age = supervisor._max_age
         self._code = code
         self._lasti = lasti
-        self._limit = inf
         self._extended = 0.0
         self._entered = False
         self._slots = EMPTY

@@ -54,9 +54,9 @@ def end(
     if chunk is not None:
         del chunk[session]
         session._chunk = None
-    live = supervisor._live
-    if live.get(session.id) is session:
-        del live[session.id]
+    found = supervisor._live.pop(session.id, None)
+    if found is not session and found is not None:
+        supervisor._live[session.id] = found
     if session._holders or session._tasks or supervisor._observers.active:
         return _begin(session, Ending(session, reason, error, claim), asked)
     if session._steps:
@@ -66,7 +66,7 @@ def end(
         if ending is not None:
             return ending
     # It owns nothing (any more): no task, no await and no object was needed.
-    session._ending = session._left = session._steps = None
+    session._left = None
     if session._slots is not EMPTY:
         session._drop()
     if supervisor._admission.slow:
@@ -120,6 +120,7 @@ def _run_plain_steps(
         if token is not None:
             current.reset(token)
     del closing[session.id]
+    session._ending = session._steps = None
     return None
 
 
