@@ -173,14 +173,16 @@ class TestFailure:
             try:
                 await forever()
             except asyncio.CancelledError:
+                await asyncio.sleep(1)
                 if fails:
                     raise ValueError from None
+            await asyncio.sleep(1)
             return 1
 
         task = ask(s, factory)
         await clock.settle()
         task.cancel()
-        await clock.settle()
+        await clock.advance(3)
         assert task.cancelled()
         assert loop_errors == []
         assert s.state is SessionState.IDLE

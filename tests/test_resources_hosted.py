@@ -190,6 +190,46 @@ class TestHostedContext:
         assert "resource" not in repr(s)
 
     @pytest.mark.virtual_time
+    async def test_caller_cancelled_as_the_entering_fails(
+        self, s: Session, clock: Clock, loop_errors: list[Any]
+    ) -> None:
+        """
+        A failed entry that meets its caller's cancellation is reported nowhere, and ends nothing.
+        """
+
+        class Failing(Context):
+            async def __aenter__(self) -> str:
+                await asyncio.sleep(1)
+                asyncio.get_running_loop().call_soon(
+                    asyncio.get_running_loop().call_soon, entering.cancel
+                )
+                raise ValueError("enter")
+
+        entering = asyncio.create_task(s.enter_async_context(Failing([])))
+        await clock.advance(2)
+        assert entering.done()
+        assert (s.state, loop_errors) == (SessionState.IDLE, [])
+        assert "resource" not in repr(s)
+
+    @pytest.mark.parametrize("fatal", [KeyboardInterrupt, SystemExit])
+    async def test_fatal_error_in_leaving(
+        self, supervisor: Supervisor, log: list[Any], fatal: type[BaseException]
+    ) -> None:
+        """
+        KeyboardInterrupt in a context that is left is raised by who ended the session, at its end.
+        """
+
+        class Interrupting(Context):
+            async def __aexit__(self, cls: object, error: object, tb: object) -> None:
+                raise fatal
+
+        s = await supervisor.open("a")
+        s.callback(log.append, "callback")
+        await s.enter_async_context(Interrupting(log))
+        with pytest.raises(fatal):
+            await s.aclose()
+        assert (log, s.state) == (["entered", "callback"], SessionState.CLOSED)
+
     @pytest.mark.parametrize("error", ["", "late"])
     @pytest.mark.parametrize("stubborn", [False, True], ids=["tick", "stubborn"])
     async def test_entered_nevertheless(

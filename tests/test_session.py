@@ -303,3 +303,32 @@ class TestEnd:
         assert s.state is SessionState.CLOSING
         await clock.advance(1)
         assert s.state is SessionState.CLOSED
+
+    async def test_waiter_cancelled_as_the_end_comes(self, s: Session, clock: Clock) -> None:
+        """
+        A wait that is cancelled just as the session is closed disturbs no other.
+        """
+        first, second = (asyncio.create_task(s.wait_closed()) for _ in range(2))
+        await clock.settle()
+        first.cancel()
+        s.close_soon()
+        await clock.settle()
+        assert first.cancelled()
+        assert await second is CloseReason.COMPLETED
+
+    async def test_what_the_error_says(self, s: Session, clock: Clock) -> None:
+        """
+        SessionClosed tells which life ended when and why, and how to open it again.
+        """
+        await s.aclose()
+        await clock.advance(12)
+        with pytest.raises(
+            SessionClosed, match=r"'a' \(1st life\) ended 12 s ago: completed; open it again"
+        ):
+            s.callback(noop_sync)
+
+
+def noop_sync() -> None:
+    """
+    Do nothing.
+    """
