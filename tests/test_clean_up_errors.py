@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from sessionstate import CloseReason, SessionClosed, Supervisor, session
-from tests.bodies import LONG, noted, nothing_stray
+from tests.bodies import LONG, noted, nothing_stray, soon
 from tests.virtual_time import run
 
 if TYPE_CHECKING:
@@ -161,6 +161,36 @@ class TestErrors:
         with pytest.raises(fatal):
             run(main())
         assert log == ["rest begins", "rest"]
+
+    async def test_fatal_comes_out_of_close(self, supervisor: Supervisor, log: list[str]) -> None:
+        """
+        The close() call that ended a session raises the SystemExit of its clean-up.
+        """
+
+        async def stop() -> None:
+            raise SystemExit
+
+        s = await supervisor.open("a")
+        s.push_async_callback(noted, log, "rest", 1)
+        s.push_async_callback(stop)
+        with pytest.raises(SystemExit):
+            await supervisor.close("a")
+        assert (s.state, log) == ("closed", ["rest begins", "rest"])
+
+    async def test_fatal_out_of_an_interrupted_block(self, supervisor: Supervisor) -> None:
+        """
+        A holder in whose exit a SystemExit comes up has its cancellation taken back all the same.
+        """
+
+        def stop() -> None:
+            raise SystemExit
+
+        soon(1, supervisor.close_soon, "a")
+        with pytest.raises(SystemExit):
+            async with session("a") as s:
+                s.callback(stop)
+                await asyncio.sleep(LONG)
+        await nothing_stray()
 
     async def test_base_exception_of_another_kind(self, supervisor: Supervisor) -> None:
         """

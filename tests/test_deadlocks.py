@@ -191,3 +191,46 @@ class TestNobodyDeadlocks:
         assert (clock.now, outer.state, inner.state) == (0, "closed", "closed")
         assert cancelling() == 0
         await nothing_stray()
+
+    async def test_two_ways_to_one_session(self, supervisor: Supervisor, clock: Clock) -> None:
+        """
+        That several who are inside wait for one and the same session is no circle.
+        """
+        a, b = await supervisor.open("a"), await supervisor.open("b")
+        b.push_async_callback(asyncio.sleep, 2)
+        b.close_soon()
+
+        async def hold() -> None:
+            with suppress(SessionClosed):
+                async with attach("a"):
+                    await b.wait_closed()
+
+        holding = [asyncio.create_task(hold()) for _ in range(2)]
+        for _ in range(2):
+            a.start_soon(b.wait_closed)
+        await asyncio.sleep(0)
+        assert await supervisor.close("a")
+        await asyncio.gather(*holding)
+        assert (clock.now, b.state) == (0, "closing")
+        await b.wait_closed()
+
+    async def test_task_of_another_session(
+        self, supervisor: Supervisor, clock: Clock, log: list[str]
+    ) -> None:
+        """
+        A task of one session, started by a task of another, may wait for that other.
+        """
+        a, b = await supervisor.open("a"), await supervisor.open("b")
+
+        async def wait() -> None:
+            await a.wait_closed()
+            log.append("waited")
+
+        async def start() -> None:
+            b.start_soon(wait)
+
+        a.start_soon(start)
+        await asyncio.sleep(1)
+        await a.aclose()
+        await asyncio.sleep(0)
+        assert (clock.now, log) == (1, ["waited"])

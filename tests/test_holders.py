@@ -80,6 +80,34 @@ class TestNestedBlocks:
         assert s.state == "closed"
         await nothing_stray()
 
+    async def test_others_are_not_told_again(self, supervisor: Supervisor) -> None:
+        """
+        While a task is told block by block, a slow one beside it is cancelled once only.
+        """
+        told: list[str] = []
+
+        async def slow() -> None:
+            async with attach("a"):
+                try:
+                    await asyncio.sleep(LONG)
+                finally:
+                    told.append("slow")
+                    await asyncio.sleep(1)
+                    told.append("slow is out")
+
+        task = asyncio.create_task(slow())
+        await asyncio.sleep(0)
+        soon(1, supervisor.close_soon, "a")
+        with pytest.raises(SessionClosed):
+            async with session("a"):
+                with pytest.raises(SessionClosed):
+                    async with attach("a"):
+                        await asyncio.sleep(LONG)
+                await asyncio.sleep(LONG)
+        with pytest.raises(SessionClosed):
+            await task
+        assert told == ["slow", "slow is out"]
+
     async def test_outer_block_is_told_next(self, supervisor: Supervisor) -> None:
         """
         A body that goes on after its inner block was interrupted is interrupted at the outer one.
@@ -138,6 +166,24 @@ class TestLeftElsewhere:
         assert task.cancelled()
         assert clock.now == 1
         await block.__aexit__(None, None, None)
+
+    async def test_several_entering_tasks_end(self, supervisor: Supervisor, clock: Clock) -> None:
+        """
+        Clean-up begins once when several tasks end in one tick without having left their blocks.
+        """
+        blocks = [attach("a") for _ in range(3)]
+
+        async def enter(block: Any) -> None:
+            await block.__aenter__()
+            await asyncio.sleep(LONG)
+
+        tasks = [asyncio.create_task(enter(block)) for block in blocks]
+        await asyncio.sleep(1)
+        assert await supervisor.close("a")
+        assert all(task.cancelled() for task in tasks)
+        assert clock.now == 1
+        for block in blocks:
+            await block.__aexit__(None, None, None)
 
     async def test_entering_task_runs(self, supervisor: Supervisor) -> None:
         """

@@ -270,6 +270,7 @@ class TestWithinItsTime:
         async with Supervisor(close_timeout=60, shutdown_timeout=4) as supervisor:
             s = await supervisor.open("a")
             s.callback(log.append, "rest")
+            s.push_async_callback(noted, log, "late", 0.1)
             if kind == "callback":
                 s.push_async_callback(deaf, LONG)
             else:
@@ -277,8 +278,10 @@ class TestWithinItsTime:
                 await asyncio.sleep(0)
             s.close_soon()
             await asyncio.sleep(1)
-        assert (clock.now, log, s.state) == (5, ["rest"], "closed")
-        assert supervisor.statistics().abandoned == 1
+        assert (clock.now, s.state) == (5, "closed")
+        assert supervisor.statistics().abandoned == 2
+        await asyncio.sleep(0.2)
+        assert log == ["rest", "late begins", "late"]
         await asyncio.sleep(LONG)
 
     async def test_stuck_body(self, clock: Clock, log: list[str]) -> None:
@@ -332,3 +335,35 @@ class TestWithinItsTime:
             run(main())
         begun = [each for each in log if "begins" not in each]
         assert sorted(begun) == ["a", "b", "c", "sync a", "sync b", "sync c", "sync d"]
+
+    async def test_from_a_block_past_its_time(self, clock: Clock, log: list[str]) -> None:
+        """
+        A session from whose block the supervisor is left is cleaned up even past the time.
+        """
+        supervisor = Supervisor(close_timeout=60, shutdown_timeout=4)
+        await supervisor.__aenter__()
+        other = await supervisor.open("other")
+        other.push_async_callback(deaf, LONG)
+        other.close_soon()
+        with suppress(SessionClosed):
+            async with supervisor.session("a") as s:
+                s.push_async_callback(noted, log, "clean", 0.25)
+                await supervisor.__aexit__(None, None, None)
+        assert (clock.now, log, s.state) == (4.25, ["clean begins", "clean"], "closed")
+        await asyncio.sleep(LONG)
+
+    async def test_fatal_when_it_is_over(self) -> None:
+        """
+        A SystemExit of a session that outlives its supervisor comes out of that session's block.
+        """
+
+        def stop() -> None:
+            raise SystemExit
+
+        supervisor = Supervisor()
+        await supervisor.__aenter__()
+        with pytest.raises(SystemExit):
+            async with supervisor.session("a") as s:
+                s.callback(stop)
+                await supervisor.__aexit__(None, None, None)
+        await nothing_stray()

@@ -13,6 +13,7 @@ import pytest
 
 from sessionstate import CloseReason, SessionClosed, Supervisor, attach, session
 from tests.bodies import LONG, noted, nothing_stray, soon
+from tests.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,3 +256,38 @@ class TestPlainWaits:
         assert not await supervisor.close("a")
         assert await s.wait_closed() is CloseReason.DELETED
         assert clock.now == 2
+
+
+class TestOutsideOfTasks:
+    def test_closing_while_no_loop_runs(self, log: list[str]) -> None:
+        """
+        A session may be told to end between two runs of its loop; its clean-up runs in the second.
+        """
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            supervisor = Supervisor()
+            runner.run(supervisor.__aenter__())
+            block = supervisor.attach("a")
+            s = runner.run(block.__aenter__())
+            s.push_async_callback(noted, log, "clean", 1)
+            assert s.close_soon()
+            assert s.state == "closing"
+            runner.run(s.wait_closed())
+            assert log == ["clean begins", "clean"]
+            runner.run(block.__aexit__(None, None, None))
+            runner.run(supervisor.__aexit__(None, None, None))
+
+    async def test_coroutine_without_a_task(self, supervisor: Supervisor) -> None:
+        """
+        A wait that no task runs is a wait like any other.
+        """
+        s = await supervisor.open("a")
+        s.push_async_callback(asyncio.sleep, 1)
+        s.close_soon()
+        waiting = s.wait_closed()
+        steps: list[object] = []
+        soon(0, lambda: steps.append(waiting.send(None)))
+        await s.wait_closed()
+        assert len(steps) == 1
+        with pytest.raises(StopIteration) as stopped:
+            waiting.send(None)
+        assert stopped.value.value is CloseReason.COMPLETED
