@@ -160,6 +160,20 @@ class TestHostedContext:
             "left",
         ]
 
+    async def test_cancelled_from_outside_as_it_is_left(
+        self, s: Session, log: list[Any], clock: Clock
+    ) -> None:
+        """
+        A context that is cancelled just as it is to be left is left once, and completes.
+        """
+        context = Context(log)
+        await s.enter_async_context(context)
+        s.close_soon()
+        assert context.task is not None
+        context.task.cancel()
+        assert await s.wait_closed() is CloseReason.COMPLETED
+        assert log == ["entered", None, "left"]
+
     async def test_entering_cancelled_from_outside(
         self, s: Session, log: list[Any], clock: Clock
     ) -> None:
@@ -249,7 +263,7 @@ class TestHostedContext:
                     try:
                         await forever()
                     except asyncio.CancelledError:
-                        pass
+                        await asyncio.sleep(0)
                 else:
                     asyncio.get_running_loop().call_soon(caller.cancel)
                 return "value"

@@ -183,7 +183,7 @@ def test_inside_a_running_loop() -> None:
     async def main() -> None:
         inner = asyncio.sleep(0)
         try:
-            with pytest.raises(RuntimeError, match="running event loop|already runs"):
+            with pytest.raises(RuntimeError, match=r"running event loop|already runs"):
                 run(inner)
         finally:
             inner.close()
