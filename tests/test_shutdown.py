@@ -146,6 +146,7 @@ class TestLeaving:
 
         task = asyncio.create_task(serve(), name="serving")
         await asyncio.sleep(0.1)
+        assert not any("shutdown" in each.get_name() for each in asyncio.all_tasks())
         assert sweep("sessionstate: shutdown")
         await asyncio.sleep(0.1)
         assert sweep("sessionstate: shutdown")
