@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# asyncio never asks a selector to wait longer than this (base_events.MAXIMUM_SELECT_TIMEOUT).
-LONGEST_WAIT = 24 * 3600
 SLICE = 0.02
 RESOLUTION = 1e-9
 
@@ -205,8 +203,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             return self._wait_really(real, timeout, outside)
         if timeout is None:
             raise DeadlockError(self._describe("deadlock: nothing is ready and no timer is armed"))
-        # Exactly the timer's time, not now + (when - now): rounding must not make anything early.
-        self._move(self._scheduled[0].when() if timeout < LONGEST_WAIT else self._now + timeout)
+        # Exactly the timer's time, not now + timeout: rounding must not make anything early, and
+        # asyncio never asks for more than a day at once.
+        self._move(self._scheduled[0].when())
         return []
 
     def _wait_really(
