@@ -52,7 +52,7 @@ class TestAdopt:
         assert agents.setdefault("a", 1) == 1
         agents.update(b=2)
         assert agents == {"a": 1, "b": 2}
-        assert {s.opened_where.partition(":")[0] for s in supervisor.values()} == {__file__}
+        assert {s.opened_where.rpartition(":")[0] for s in supervisor.values()} == {__file__}
 
     async def test_hooks_run(self, supervisor: Supervisor, clock: Clock) -> None:
         """
