@@ -1,8 +1,8 @@
 """
 Per-session state for asyncio servers that cannot leak.
 
-A `Supervisor` owns sessions and ends them: by scope, by event, by deadline, by cap, at exit. The event is a hint;
-the deadline is the guarantee.
+A `Supervisor` owns sessions and ends them: by scope, by event, by deadline, by cap, at exit. The
+event is a hint; the deadline is the guarantee.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """
 Who comes in: the ways into a session that are not the ordinary one, and room for one more.
 
-Deciding and creating happen in one go, without an await between, so concurrent openings cannot overshoot.
+Deciding and creating happen in one go, without an await between, so concurrent openings cannot
+overshoot.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Admission:
         self.slow = True
         """Whether somebody who comes in has more to do than to look whether there is room."""
         self.room = room
-        """How many may be live, less those promised to waiters that were let in and did not run yet."""
+        """
+        How many may be live, less those promised to waiters that were let in and did not run yet.
+        """
         self.waiting: dict[asyncio.Future[None], None] = {}
         self._supervisor = supervisor
         self._when_full = when_full
@@ -91,7 +94,7 @@ class Admission:
         session = await opener.__aenter__()
         session._entered = opener.was_entered
         current.reset(opener.token)
-        if opener.let_go():
+        if opener.let_go(session):
             session._go_idle()
         return session
 
@@ -167,7 +170,7 @@ class Admission:
         self.changed()
         if error is None:
             return
-        block.let_go()
+        block.let_go(session)
         ending = None
         if session._end is None:
             cancelled = isinstance(error, asyncio.CancelledError)

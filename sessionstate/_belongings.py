@@ -98,8 +98,8 @@ class Belongings:
         """
         Have *call* called when the session ends, after what was added later.
 
-        It runs once, whatever ended the session, inline and without waiting. While the session is CLOSING it is
-        still accepted, and runs.
+        It runs once, whatever ended the session, inline and without waiting. While the session is
+        CLOSING it is still accepted, and runs.
 
         Returns:
             A handle with which to take it back.
@@ -127,8 +127,8 @@ class Belongings:
         """
         Have ``await call(*args, **kwargs)`` run when the session ends, after what was added later.
 
-        It runs once, in a task that nobody else can cancel, within its share of `close_timeout`. While the session
-        is CLOSING it is still accepted, and runs.
+        It runs once, in a task that nobody else can cancel, within its share of `close_timeout`.
+        While the session is CLOSING it is still accepted, and runs.
 
         Returns:
             A handle with which to take it back.
@@ -148,7 +148,8 @@ class Belongings:
 
         Raises:
             SessionClosed: If the session has ended.
-            TypeError: If *cm* acts on its caller's task, as `anyio.CancelScope` does, or is no context manager.
+            TypeError: If *cm* acts on its caller's task, as `anyio.CancelScope` does, or is no
+                context manager.
         """
         self._check_open()
         refuse_caller_bound(cm)
@@ -172,13 +173,15 @@ class Belongings:
         """
         Enter an async context manager in a task of its own, in which it is left when the session ends.
 
-        So task groups and cancel scopes inside may be left whoever ends the session. If the session did not
-        complete, its error or `SessionClosed` is thrown in, so that a transaction rolls back. A crash inside ends
-        the session as `resource_failed`. When the caller is cancelled while entering, what was entered is left.
+        So task groups and cancel scopes inside may be left whoever ends the session. If the session
+        did not complete, its error or `SessionClosed` is thrown in, so that a transaction rolls
+        back. A crash inside ends the session as `resource_failed`. When the caller is cancelled
+        while entering, what was entered is left.
 
         Raises:
             SessionClosed: If the session has ended, or ends while entering.
-            TypeError: If *cm* acts on its caller's task, as `asyncio.timeout` does, or is no async context manager.
+            TypeError: If *cm* acts on its caller's task, as `asyncio.timeout` does, or is no async
+                context manager.
         """
         self._check_open()
         refuse_caller_bound(cm)
@@ -201,7 +204,8 @@ class Belongings:
         """
         Start ``call(*args)`` as a task that is cancelled and waited for when the session ends.
 
-        If it raises, the session ends as `resource_failed`. If it returns, or is cancelled, nothing ends.
+        If it raises, the session ends as `resource_failed`. If it returns, or is cancelled, nothing
+        ends.
 
         Returns:
             A handle with which to cancel the task.
@@ -221,8 +225,8 @@ class Belongings:
         """
         Same as `start_soon`, but wait until the task calls ``task_status.started(value)``, and return the value.
 
-        *call* gets *task_status* as a keyword argument, as in anyio. An error before it has started is raised
-        here and ends nothing. Cancelling the wait cancels the task.
+        *call* gets *task_status* as a keyword argument, as in anyio. An error before it has started
+        is raised here and ends nothing. Cancelling the wait cancels the task.
 
         Raises:
             SessionClosed: If the session has ended, or ends before the task has started.
@@ -239,9 +243,9 @@ class Belongings:
         """
         Return the value of *key*, made by ``await factory()`` if there is none yet.
 
-        However many ask at once, the factory runs once, in a task of the session. A failure reaches all who wait
-        and is not remembered. One waiter's cancellation never reaches the others; with the last waiter the load
-        is cancelled. The value is dropped when the session is closed.
+        However many ask at once, the factory runs once, in a task of the session. A failure reaches
+        all who wait and is not remembered. One waiter's cancellation never reaches the others; with
+        the last waiter the load is cancelled. The value is dropped when the session is closed.
 
         Raises:
             SessionClosed: If the session has ended, or ends meanwhile.
@@ -258,8 +262,7 @@ class Belongings:
             self._steps[step] = None
 
     def _disown(self, step: Callback | HostedContext) -> None:
-        if self._steps is not None:
-            self._steps.pop(step, None)
+        (self._steps or {}).pop(step, None)
 
 
 def _check_plain(call: object) -> None:

@@ -36,8 +36,9 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     """
     The monotonic clock that fits *loop*.
 
-    It is `time.monotonic` where the loop's own time is that of asyncio or uvloop: the same clock, at half the
-    cost, and not rounded to milliseconds as uvloop's is. A loop with a time of its own is taken at its word.
+    It is `time.monotonic` where the loop's own time is that of asyncio or uvloop: the same clock,
+    at half the cost, and not rounded to milliseconds as uvloop's is. A loop with a time of its own
+    is taken at its word.
     """
     cls = next(cls for cls in type(loop).__mro__ if "time" in vars(cls))
     real = cls.__module__ in _REAL_TIME and "time" not in getattr(loop, "__dict__", ())

@@ -21,7 +21,9 @@ current: ContextVar[Session] = ContextVar("sessionstate.current")
 """The session whose block, owned task, hook or clean-up runs here."""
 
 serving: ContextVar[tuple[Session, ...]] = ContextVar("sessionstate.serving", default=())
-"""The sessions that cannot end before the code that runs here does: it is their task or clean-up."""
+"""
+The sessions that cannot end before the code that runs here does: it is their task or clean-up.
+"""
 
 loading: ContextVar[Load | None] = ContextVar("sessionstate.loading", default=None)
 """The load that waits for what runs here, if any."""
@@ -32,9 +34,9 @@ _serving_waits: dict[Session, dict[Task, None]] = {}
 """The waiting tasks by the sessions that they serve."""
 
 
-if sys.version_info >= (3, 12):
+if sys.version_info >= (3, 12):  # pragma: no cover - one of the two runs
     current_task: Callable[[asyncio.AbstractEventLoop], Task | None] = asyncio.current_task
-else:
+else:  # pragma: no cover
     # 3.11 looks the running loop up in Python, at ten times the cost of the rest.
     from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
 
@@ -58,8 +60,8 @@ def would_deadlock(session: Session) -> bool:
     """
     Tell whether *session* cannot end while the code that runs here waits for that.
 
-    It cannot if this is its own clean-up, owned task or holder, or if one of its holders or clean-ups waits,
-    directly or through others, for a session of which that is true.
+    It cannot if this is its own clean-up, owned task or holder, or if one of its holders or
+    clean-ups waits, directly or through others, for a session of which that is true.
     """
     task, mine = running_task(), serving.get()
     seen: dict[Session, None] = {}

@@ -1,8 +1,9 @@
 """
 Which supervisor is meant where none is named: the running loop's default one.
 
-Nothing depends on a context variable set elsewhere: a lifespan's context does not reach request tasks. The
-references are weak, so that a supervisor that was dropped without being left is noticed, and not kept.
+Nothing depends on a context variable set elsewhere: a lifespan's context does not reach request
+tasks. The references are weak, so that a supervisor that was dropped without being left is noticed,
+and not kept.
 """
 
 from __future__ import annotations

@@ -97,8 +97,9 @@ class EventStream:
     """
     A bounded stream of events: ``async for event in supervisor.events()``.
 
-    It begins with the call. When its reader is slower than the events, the oldest unread are dropped and
-    counted. It ends when its supervisor was left. Cancelling the wait for an event loses none.
+    It begins with the call. When its reader is slower than the events, the oldest unread are
+    dropped and counted. It ends when its supervisor was left. Cancelling the wait for an event
+    loses none.
 
     .. versionadded:: 0.1
     """
@@ -182,6 +183,9 @@ class Observers:
         self.active = True
         return stream
 
+    def _listening(self) -> list[EventStream]:
+        return [stream for ref in self._streams.values() if (stream := ref()) is not None]
+
     def forget(self, stream: EventStream) -> None:
         """Stop telling *stream*."""
         self._streams.pop(id(stream), None)
@@ -189,17 +193,13 @@ class Observers:
     def end(self) -> None:
         """End every stream: nothing more will happen."""
         self._ended = True
-        for ref in list(self._streams.values()):
-            stream = ref()
-            if stream is not None:
-                stream._end()
+        for stream in self._listening():
+            stream._end()
         self._streams.clear()
 
     def _tell(self, event: SessionEvent) -> None:
-        for ref in list(self._streams.values()):
-            stream = ref()
-            if stream is not None:
-                stream._push(event, self._counts)
+        for stream in self._listening():
+            stream._push(event, self._counts)
 
     def opened(self, session: Session) -> None:
         """Tell that *session* was opened."""
@@ -232,7 +232,9 @@ class Observers:
     def error(
         self, session: Session, error: BaseException, where: str
     ) -> tuple[list[tuple[Awaitable[object], str]], BaseException | None]:
-        """Tell of an error, once; return what is to be awaited, and what is to be raised at last."""
+        """
+        Tell of an error, once; return what is to be awaited, and what is to be raised at last.
+        """
         self._counts.clean_up_errors += 1
         if self._streams:
             self._tell(

@@ -24,9 +24,10 @@ def run(
     """
     Run *main* as `asyncio.run` does, but let SIGTERM and SIGHUP unwind it too.
 
-    Without this, those signals end a Python process at once: neither ``finally`` nor ``atexit`` runs. With it, they
-    cancel *main*, as Ctrl+C does, and when it has unwound `SystemExit` is raised with 128 plus the signal's number.
-    (On Windows: SIGTERM where it is delivered, and SIGBREAK.) Outside of the main thread, signals are left alone.
+    Without this, those signals end a Python process at once: neither ``finally`` nor ``atexit``
+    runs. With it, they cancel *main*, as Ctrl+C does, and when it has unwound `SystemExit` is
+    raised with 128 plus the signal's number. (On Windows: SIGTERM where it is delivered, and
+    SIGBREAK.) Outside of the main thread, signals are left alone.
 
     Args:
         main: The coroutine to run.
@@ -63,8 +64,8 @@ def _run_with_signals(runner: asyncio.Runner, main: Coroutine[Any, Any, T]) -> T
 
         before = {}
         for name in SIGNALS:
-            if hasattr(signal, name):
-                number = getattr(signal, name)
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
                 before[number] = signal.signal(number, on_signal)
         try:
             return await main

@@ -1,14 +1,15 @@
 """
 The supervisor's task: it sleeps until the earliest deadline and ends what is due.
 
-It never polls and arms nothing when there is nothing. When much is due at once, it works in slices of a bounded
-time, so that the loop stays responsive. It is begun again if it dies.
+It never polls and arms nothing when there is nothing. When much is due at once, it works in slices
+of a bounded time, so that the loop stays responsive. It is begun again if it dies.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -34,6 +35,9 @@ ROUND_UP: Final = 0.001  # uvloop's timers fire up to this early; sleeping for l
 class Expiry:
     """Two deadline queues and the task that watches them."""
 
+    _task: Task
+    _work_clock: Callable[[], float]
+
     def __init__(self, supervisor: Supervisor) -> None:
         self.idle: DeadlineQueue[Session] = DeadlineQueue()
         """Sessions that nobody holds; eviction looks here."""
@@ -44,7 +48,6 @@ class Expiry:
         self._supervisor = supervisor
         self._timer: asyncio.TimerHandle | None = None
         self._sleeper: asyncio.Future[None] | None = None
-        self._task: Task | None = None
         self._stopped = False
 
     def start(self) -> None:
@@ -67,8 +70,7 @@ class Expiry:
         """Stop watching."""
         self._stopped = True
         self._disarm()
-        if self._task is not None:
-            self._task.cancel()
+        self._task.cancel()
 
     def _died(self, task: Task) -> None:
         loop = self._supervisor._loop
@@ -150,7 +152,9 @@ class Expiry:
                 queue.add(session, now + RETRY, grain_of(RETRY))
 
     def end_one_due(self) -> bool:
-        """End one session that is due but not swept yet, to make room; tell whether there was one."""
+        """
+        End one session that is due but not swept yet, to make room; tell whether there was one.
+        """
         now = self._supervisor._clock()
         for queue in (self.held, self.idle):
             while (chunk := queue.due(now)) is not None:

@@ -109,9 +109,9 @@ class Block:
 
     def interrupt(self) -> None:
         """Cancel the task inside; its block takes that back."""
-        if self.task is not None:
-            self.sent += 1
-            self.task.cancel()
+        assert self.task is not None
+        self.sent += 1
+        self.task.cancel()
 
     async def __aenter__(self) -> Session:
         supervisor = self._supervisor
@@ -190,7 +190,7 @@ class Block:
     ) -> bool | None:
         session = self._session
         if session is None or session is USED:
-            raise self._not_held()
+            raise RuntimeError(f"this block of session {self._id!r} is not entered, or was left")
         # Written out, as `let_go`.
         self._session = USED
         holders = session._holders
@@ -233,23 +233,14 @@ class Block:
             except ValueError:  # left by another task than entered it
                 pass
 
-    def _not_held(self) -> RuntimeError:
-        return RuntimeError(f"this block of session {self._id!r} is not entered, or was left")
-
-    def let_go(self) -> bool:
-        """Hold the session no longer; tell whether nobody does."""
-        session = self._session
-        if session is None or session is USED:
-            raise self._not_held()
+    def let_go(self, session: Session) -> bool:
+        """Hold *session* no longer; tell whether nobody does."""
         self._session = USED
         holders = session._holders
-        if holders is None:  # the clean-up went on without this one
-            return False
-        holders.pop(self, None)
-        if holders:
-            return False
-        session._holders = None
-        return True
+        if holders is not None:
+            holders.pop(self, None)
+            session._holders = holders or None
+        return session._holders is None
 
     async def _leave(
         self, session: Session, ending: Ending | None, error: BaseException | None
@@ -259,6 +250,9 @@ class Block:
 
         *ending* is what this block decided, and claimed; None if the end was decided elsewhere.
         """
+        if self.task is not None:
+            for _ in range(self.sent):
+                self.task.uncancel()
         around = ending or session._ending
         asked = around is not None and self.task is not None and around.asking is self.task
         if around is not None and around.session is not None:
@@ -266,9 +260,6 @@ class Block:
             if self.owner and asked and ending is None:
                 ending = around
                 ending.claimed = True
-        if self.task is not None:
-            for _ in range(self.sent):
-                self.task.uncancel()
         interruption: BaseException | None = None
         try:
             if (
@@ -305,6 +296,8 @@ class Block:
                 else:
                     for each in ending.errors:
                         error.add_note(f"error in the clean-up of session {session.id!r}: {each!r}")
+                    if isinstance(error, asyncio.CancelledError):  # which nobody is shown
+                        ending.disclaim(session)
             return None
         finally:
             del error, interruption, around, ending  # tracebacks lead here: no cycles

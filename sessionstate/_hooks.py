@@ -30,7 +30,8 @@ class Hooks:
         """
         Register a hook, ``hook(session)``, sync or async, to run before the body of a new session.
 
-        An error ends the session as `failed`, and is raised from the opening. Usable as a decorator.
+        An error ends the session as `failed`, and is raised from the opening. Usable as a
+        decorator.
         """
         self._observers.add(self._observers.on_open, hook)
         self._admission.changed()

@@ -26,8 +26,8 @@ class HostedContext:
     """
     An async context manager in a task of its own, from enter to exit.
 
-    So whoever ends the session, cancel scopes and task groups inside are left by the task that entered them,
-    and a crash inside cancels this task and no bystander.
+    So whoever ends the session, cancel scopes and task groups inside are left by the task that
+    entered them, and a crash inside cancels this task and no bystander.
     """
 
     __slots__ = (
@@ -58,9 +58,6 @@ class HostedContext:
         )
         self._task.add_done_callback(self._done)
 
-    def __repr__(self) -> str:
-        return f"<HostedContext {self.where}>"
-
     async def value(self) -> Any:
         """Wait for the entered value; when the caller is cancelled, what was or will be entered is left."""
         value = self._value
@@ -81,12 +78,12 @@ class HostedContext:
     def run(self, thrown: BaseException | None) -> Task | None:
         """Begin to leave the context, throwing *thrown* into it; return the task to wait for."""
         session, self._session = self._session, None
-        if session is not None and session._end is not None:
-            self._fail_caller(SessionClosed(session, session._end[0]))
-        self._thrown = thrown
         task = self._task
-        if task is None:
-            return None
+        assert session is not None
+        assert session._end is not None
+        assert task is not None
+        self._fail_caller(SessionClosed(session, session._end[0]))
+        self._thrown = thrown
         hide(task)
         if not self._entered:
             task.cancel()
@@ -112,7 +109,7 @@ class HostedContext:
         self._entered = True
         if self._value is not None and not self._value.done():
             self._value.set_result(result)
-        elif not stop.done():  # nobody waits for it any more
+        else:  # nobody waits for it any more
             stop.set_result(None)
         del result
         thrown: BaseException | None = None

@@ -174,7 +174,8 @@ class Registry(Hooks, Mapping[str, Session]):
         """
         Return one text that tells for each session why it is still there.
 
-        Its age, its holders with task and line, its next deadline, what it owns, and where it was opened.
+        Its age, its holders with task and line, its next deadline, what it owns, and where it was
+        opened.
         """
         return dump(self)
 
@@ -206,16 +207,14 @@ class Registry(Hooks, Mapping[str, Session]):
         self._counts.expiry_errors += 1
         logger.error("ending session %r, which is due, failed", session.id, exc_info=error)
 
-    def _keep(self, task: Task | None) -> None:
+    def _keep(self, task: Task) -> None:
         """Keep a task that nobody waits for from being collected, until it is done."""
-        if task is not None and not task.done():
-            self._abandoned[task] = None
-            task.add_done_callback(self._let_go)
+        self._abandoned[task] = None
+        task.add_done_callback(self._let_go)
 
     def _let_go(self, task: Task) -> None:
         del self._abandoned[task]
-        if not task.cancelled():
-            task.exception()
+        _ = task.cancelled() or task.exception()  # so that nobody is told that it was not looked at
 
     def _check_running(self) -> None:
         if not self._running:

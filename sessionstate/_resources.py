@@ -1,9 +1,9 @@
 """
 What a session owns, each with its way to end.
 
-A session keeps its *steps* (callbacks and contexts) in order, last in, first out, and its tasks apart, because
-tasks are ended first and together. Each entry is also the handle that its caller gets, removes itself when it
-is done with, and is removed before it runs: it runs once.
+A session keeps its *steps* (callbacks and contexts) in order, last in, first out, and its tasks
+apart, because tasks are ended first and together. Each entry is also the handle that its caller
+gets, removes itself when it is done with, and is removed before it runs: it runs once.
 """
 
 from __future__ import annotations
@@ -162,7 +162,9 @@ def cancelled_outside(where: str) -> RuntimeError:
 
 
 def retrieved(future: asyncio.Future[Any]) -> None:
-    """Keep asyncio from reporting an error that came together with the cancellation of its waiter."""
+    """
+    Keep asyncio from reporting an error that came together with the cancellation of its waiter.
+    """
     if future.done() and not future.cancelled():
         future.exception()
 

@@ -94,9 +94,10 @@ class Shutdown:
         self._late = True
         for session in list(self._supervisor._live.values()):
             end(session, CloseReason.SHUTDOWN)
-        for session in list(self._supervisor._closing.values()):
-            if session._ending is not None and session not in self._left_out:
-                session._ending.hurry()
+        closing = self._supervisor._closing.values()
+        for ending in [each._ending for each in closing if each not in self._left_out]:
+            assert ending is not None
+            ending.hurry()
         self.session_closed()
 
     async def _woken(self) -> None:

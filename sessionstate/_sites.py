@@ -1,4 +1,6 @@
-"""Places in the source: kept as code and instruction, for speed, and resolved when somebody reads."""
+"""
+Places in the source: kept as code and instruction, for speed, and resolved when somebody reads.
+"""
 
 from __future__ import annotations
 

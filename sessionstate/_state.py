@@ -75,16 +75,18 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
     """
     A mapping from session id to value that cannot outlive its sessions.
 
-    It holds nothing itself: each value is a slot of its session, so the end of a session drops all its values in one
-    step, and no sibling can be forgotten. Reads never create. A `Session` is accepted as key too, and an old handle
-    never reaches a new life. Item access, `get`, `setdefault` and writes touch the session; everything else does not.
+    It holds nothing itself: each value is a slot of its session, so the end of a session drops all
+    its values in one step, and no sibling can be forgotten. Reads never create. A `Session` is
+    accepted as key too, and an old handle never reaches a new life. Item access, `get`,
+    `setdefault` and writes touch the session; everything else does not.
 
     Runtime complexity: O(1) for one value; O(sessions) for `len`, iteration and `clear`.
 
     Args:
         name: What it is called in dumps and reports.
         supervisor: Whose sessions are meant. Default: those of the default supervisor.
-        adopt: Whether a write opens the session if there is none: for programs that only see events.
+        adopt: Whether a write opens the session if there is none: for programs that only see
+            events.
 
     .. versionadded:: 0.1
     """
@@ -278,7 +280,8 @@ class SessionVar(Generic[V]):
 
     Args:
         name: What it is called in dumps and reports.
-        default: What `get` returns where nothing was set; it is not stored, so it must not be mutable.
+        default: What `get` returns where nothing was set; it is not stored, so it must not be
+            mutable.
         factory: Makes the value where nothing was set; it is stored.
 
     .. versionadded:: 0.1

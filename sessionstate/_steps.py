@@ -56,6 +56,11 @@ class Steps:
     _timer: asyncio.TimerHandle | None = None
     _ends: float | None = None
 
+    def _still(self) -> Session:
+        """Return the session, of which something is left to do."""
+        assert self.session is not None
+        return self.session
+
     def _advance(self, session: Session) -> None:
         """Take steps until one has to be waited for, or all are done."""
         token = current.set(session)
@@ -90,8 +95,7 @@ class Steps:
             current.reset(token)
         self._finish(session)
 
-    def _finish(self, session: Session) -> None:
-        raise NotImplementedError
+    def _finish(self, session: Session) -> None: ...
 
     def _take_early_step(self, session: Session) -> None:
         """Take a step that comes before the callbacks and contexts."""
@@ -122,13 +126,13 @@ class Steps:
         self._begin_task(session, where)
 
     def _begin_task(self, session: Session, where: str) -> None:
-        if self._awaited is not None:
-            awaitable, context = self._awaited
-            loop = session._supervisor._loop
-            name = f"{session.id}: {where}"
-            task = asyncio.Task(self._run(awaitable), loop=loop, name=name, context=context)
-            hide(task)
-            self._wait_for(session, task, where)
+        assert self._awaited is not None
+        awaitable, context = self._awaited
+        loop = session._supervisor._loop
+        name = f"{session.id}: {where}"
+        task = asyncio.Task(self._run(awaitable), loop=loop, name=name, context=context)
+        hide(task)
+        self._wait_for(session, task, where)
 
     async def _run(self, awaitable: Awaitable[object]) -> None:
         self._awaited = None
@@ -160,9 +164,7 @@ class Steps:
 
     def task_ended(self, owned: OwnedTask, error: BaseException | None) -> None:
         """Note that an owned task ended during the clean-up."""
-        session = self.session
-        if session is None:
-            return
+        session = self._still()
         answer = isinstance(error, SessionClosed) and error.session is session
         if isinstance(error, Exception) and not answer:  # any other went through the loop already
             self.failed(error, owned.where)
@@ -203,9 +205,7 @@ class Steps:
 
     def _ask(self, rest: float) -> None:
         """Cancel a step that takes long; *rest* seconds later it is abandoned."""
-        session = self.session
-        if session is None:
-            return
+        session = self._still()
         self._asked = True
         self._in(session, rest, self._abandon)
         if self._step is not None:
@@ -214,15 +214,14 @@ class Steps:
             owned.end()
 
     def _abandon(self) -> None:
-        session = self.session
-        if session is not None:
-            self._abandon_step(session)
-            self._step_over(session)
+        session = self._still()
+        self._abandon_step(session)
+        self._step_over(session)
 
     def _abandon_step(self, session: Session) -> None:
         """Go on without a step that did not end when it was cancelled."""
         supervisor = session._supervisor
-        late: list[tuple[str, Task | None]] = []
+        late: list[tuple[str, Task]] = []
         if self._step is not None:
             late.append((self._where, self._step))
             self._step = self._awaited = None
@@ -240,9 +239,7 @@ class Steps:
 
     def failed(self, error: BaseException, where: str) -> None:
         """Note and report an error of the clean-up, which goes on."""
-        session = self.session
-        if session is None:
-            return
+        session = self._still()
         if isinstance(error, Fatal):
             error = error.error
         if isinstance(error, KeyboardInterrupt | SystemExit):

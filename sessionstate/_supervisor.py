@@ -38,9 +38,9 @@ class Supervisor(Registry):
     """
     Owns sessions: opens them, watches their deadlines and ends them.
 
-    Lives as long as the application: ``async with Supervisor() as supervisor``, or `run` inside a task group. It
-    may be left by another task than entered it. It is also a mapping of the live sessions by id, always true, and
-    compared by identity; iteration is over a snapshot.
+    Lives as long as the application: ``async with Supervisor() as supervisor``, or `run` inside a
+    task group. It may be left by another task than entered it. It is also a mapping of the live
+    sessions by id, always true, and compared by identity; iteration is over a snapshot.
 
     Durations are seconds as a number or a `datetime.timedelta`; None means never.
 
@@ -51,13 +51,15 @@ class Supervisor(Registry):
         stall_timeout: Seconds that a held session may go without activity.
         linger: Seconds that a session stays after its last owner left; 0 ends it at once.
         max_sessions: How many sessions may be live at once; None for any number.
-        when_full: What an opening does then: ``"evict"`` the session idle longest, ``"refuse"``, or ``"wait"``.
+        when_full: What an opening does then: ``"evict"`` the session idle longest, ``"refuse"``, or
+            ``"wait"``.
         open_timeout: Seconds that an opening waits for room.
         close_timeout: The budget, in seconds, of one session's whole clean-up.
         shutdown_timeout: Seconds within which leaving the supervisor ends every session.
         max_closing: How many clean-ups may run at once before openings and expiry wait for them.
         default: Whether the module functions and maps of this event loop use this supervisor.
-        clock: A monotonic clock, in seconds. Default: `time.monotonic`, or the loop's own where its time is not real.
+        clock: A monotonic clock, in seconds. Default: `time.monotonic`, or the loop's own where its
+            time is not real.
         name: A name for tasks, messages and statistics.
 
     .. versionadded:: 0.1
@@ -195,15 +197,16 @@ class Supervisor(Registry):
         """
         Return a block that is the session: when its last owner leaves, the session ends.
 
-        It opens the session, or joins the one that is live; of one that is closing, it waits for the end and opens
-        a new one. Leaving waits for the whole clean-up, through every cancellation. When the session ends while
-        somebody is inside, the body is cancelled at its await and the block raises `SessionClosed`, unless the body
-        asked for the end itself.
+        It opens the session, or joins the one that is live; of one that is closing, it waits for
+        the end and opens a new one. Leaving waits for the whole clean-up, through every
+        cancellation. When the session ends while somebody is inside, the body is cancelled at its
+        await and the block raises `SessionClosed`, unless the body asked for the end itself.
 
         Args:
             id: The id, by which others find it. None for a random one of 128 bits.
             linger: Seconds that the session stays after its last owner left.
-            max_age: Seconds from its opening after which it ends; None for never. Settled by whoever opens.
+            max_age: Seconds from its opening after which it ends; None for never. Settled by
+                whoever opens.
             stall_timeout: Seconds that it may be held without activity; None for ever.
 
         Raises:
@@ -239,14 +242,15 @@ class Supervisor(Registry):
         """
         Return a block that uses a session spanning many requests: it pins the session while inside.
 
-        When the last block is left, the session stays until its idle timeout, whatever the block raised. Leaving
-        waits for nothing.
+        When the last block is left, the session stays until its idle timeout, whatever the block
+        raised. Leaving waits for nothing.
 
         Args:
             id: The session's id.
             create: Whether to open the session if there is none.
             idle_timeout: Seconds that it may go unused while nobody is inside; None for ever.
-            max_age: Seconds from its opening after which it ends; None for never. Settled by whoever opens.
+            max_age: Seconds from its opening after which it ends; None for never. Settled by
+                whoever opens.
             stall_timeout: Seconds that it may be held without activity; None for ever.
 
         Raises:
@@ -282,7 +286,8 @@ class Supervisor(Registry):
         Args:
             id: The session's id.
             idle_timeout: Seconds that it may go unused; None for ever.
-            max_age: Seconds from its opening after which it ends; None for never. Settled by whoever opens.
+            max_age: Seconds from its opening after which it ends; None for never. Settled by
+                whoever opens.
 
         Raises:
             SupervisorFull: If there is no room.
@@ -303,7 +308,8 @@ class Supervisor(Registry):
         Same as `get`, but wait for an id that is being closed to settle first.
 
         Raises:
-            RuntimeError: In the clean-up, an owned task or a block of the session that is being closed.
+            RuntimeError: In the clean-up, an owned task or a block of the session that is being
+                closed.
         """
         while (session := self._closing.get(check_id(id))) is not None:
             self._check_loop()
@@ -337,12 +343,12 @@ class Supervisor(Registry):
         """
         End a session and wait for its clean-up.
 
-        Cancelling the wait stops the waiting, not the clean-up. In a block, an owned task or the clean-up of the
-        session itself it does not wait, as the session could not end.
+        Cancelling the wait stops the waiting, not the clean-up. In a block, an owned task or the
+        clean-up of the session itself it does not wait, as the session could not end.
 
         Returns:
-            True if this call decided the end; False if no live session has this id. Of one that is closing it
-            waits for the end, and answers False.
+            True if this call decided the end; False if no live session has this id. Of one that is
+            closing it waits for the end, and answers False.
 
         Raises:
             ExceptionGroup: The errors of the clean-up, if this call decided the end.

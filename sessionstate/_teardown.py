@@ -2,9 +2,9 @@
 The close protocol: how a session ends, whatever the cause.
 
 `end` decides, synchronously, and is the only exit. If the session holds or owns anything, what is
-left to do is an `Ending`: it interrupts the holders, waits for them, and then takes the steps: hooks,
-tasks, and callbacks and contexts, last in, first out. A session that owns nothing async is closed
-without a task and without an await. The evidence for each rule is in
+left to do is an `Ending`: it interrupts the holders, waits for them, and then takes the steps:
+hooks, tasks, and callbacks and contexts, last in, first out. A session that owns nothing async is
+closed without a task and without an await. The evidence for each rule is in
 docs/explanation/close-protocol.md.
 """
 
@@ -159,7 +159,8 @@ class Ending(Steps):
         self._ends = supervisor._loop.time() + supervisor._close_timeout
         left = min(self._ends, supervisor._shutdown_ends) - supervisor._loop.time()
         self._in(session, left / 2, self._stuck)
-        # Delivered later: sent at once, 3.11 and 3.12 leave a stray CancelledError behind the block.
+        # Delivered later: sent at once, 3.11 and 3.12 leave a stray CancelledError behind the
+        # block.
         supervisor._loop.call_soon(self.interrupt, context=supervisor._context)
         self._go_on_if_free()
 
@@ -204,9 +205,7 @@ class Ending(Steps):
 
     def _stuck(self) -> None:
         """Ask those still inside once more, and go on without them."""
-        session = self.session
-        if session is None or self._begun:
-            return
+        session = self._still()
         for block in [block for block in session._holders or () if block.runs]:
             block.interrupt()
             session._supervisor._counts.stuck += 1
@@ -238,13 +237,10 @@ class Ending(Steps):
 
     def hurry(self) -> None:
         """Begin what is left without waiting for any of it: the shutdown's time is over."""
-        session = self.session
-        if session is None:
-            return
         self._hurried = True
         if not self._begun:
             self._stuck()
-        elif self._step is not None or self._in_tasks:
+        else:
             if self._awaited is None:  # else it has not begun: let it
                 self._ask(inf)
             self._abandon()

@@ -73,8 +73,9 @@ async def wait_through(session: Session) -> asyncio.CancelledError | None:
     """
     Wait for the end of *session* through every cancellation, and return the first one.
 
-    anyio's shield alone loses native cancellations, a loop alone would spin on anyio's: so a loop inside a
-    shield, which is entered after the first interruption only, as it costs more than all the rest.
+    anyio's shield alone loses native cancellations, a loop alone would spin on anyio's: so a loop
+    inside a shield, which is entered after the first interruption only, as it costs more than all
+    the rest.
     """
     with Waiting(session):
         try:

@@ -216,3 +216,19 @@ def test_context() -> None:
         assert run(main()) == 5
     finally:
         var.reset(token)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="SIGHUP is a signal of POSIX")
+def test_ignored_signal_stays_ignored() -> None:
+    """
+    A signal that was ignored before, as SIGHUP is under nohup, stays ignored.
+    """
+
+    async def main() -> object:
+        return signal.getsignal(signal.SIGHUP)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert sessionstate.run(main()) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
