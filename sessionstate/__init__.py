@@ -65,4 +65,4 @@ __all__ = [
 
 for _name in __all__:  # what users import says that it lives where they import it from
     globals()[_name].__module__ = __name__
-del _name
+del _name  # pyright: ignore[reportPossiblyUnboundVariable]

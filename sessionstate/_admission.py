@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Coroutine
 from functools import lru_cache
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ._context import current, holds, running_task, would_deadlock
 from ._errors import SessionNotFound, SupervisorFull
@@ -98,7 +98,7 @@ class Admission:
             session._go_idle()
         return session
 
-    async def find(self, block: Block) -> Session:
+    async def find(self, block: Block) -> Session:  # noqa: C901, PLR0912 - one decision, in one piece
         """Find the session of *block*, or make it, by whatever that takes."""
         supervisor, id, settings = self._supervisor, block._id, block._settings
         promised = False
@@ -143,8 +143,9 @@ class Admission:
         """Wait for the old incarnation to end: never two lives of one id at once."""
         if would_deadlock(session):
             raise RuntimeError(
-                f"session {session.id!r} is closing and cannot end before the code that runs here does: it is its "
-                f"own clean-up, task or block; open it again from elsewhere, or use another id"
+                f"session {session.id!r} is closing and cannot end before the code that runs "
+                f"here does: it is its own clean-up, task or block; open it again from elsewhere, "
+                f"or use another id"
             )
         await wait_plainly(session)
 
@@ -162,7 +163,7 @@ class Admission:
                 if isinstance(result, Awaitable):
                     await result
                 if session._end is not None:
-                    raise session._closed_error()
+                    raise session._closed_error()  # noqa: TRY301 - as an error of the hook
         except BaseException as raised:
             error = raised
         del self.opening[session]
@@ -188,8 +189,8 @@ class Admission:
     async def _wait_for_opening(session: Session, opening: asyncio.Future[None]) -> None:
         if current.get(None) is session or holds(running_task(), session):
             raise RuntimeError(
-                f"session {session.id!r} is being opened by this task: an on_open hook gets the session as its "
-                f"argument, and cannot enter a block of it"
+                f"session {session.id!r} is being opened by this task: an on_open hook gets "
+                f"the session as its argument, and cannot enter a block of it"
             )
         await asyncio.shield(opening)
 
@@ -214,10 +215,14 @@ class Admission:
             for hook in list(supervisor._observers.on_open):
                 result = hook(session)
                 if isinstance(result, Awaitable):
-                    coro = result if isinstance(result, Coroutine) else _await(result)
+                    coro = (
+                        cast("Coroutine[Any, Any, object]", result)
+                        if isinstance(result, Coroutine)
+                        else _await(cast("Awaitable[object]", result))
+                    )
                     OwnedTask(session, hook).begin(coro, f"{id}: on_open hook")
                 if session._end is not None:
-                    raise session._closed_error()
+                    raise session._closed_error()  # noqa: TRY301 - as an error of the hook
         except BaseException as error:
             end(session, CloseReason.FAILED, error)
             raise
@@ -250,8 +255,8 @@ class Admission:
         supervisor._counts.refused += 1
         return SupervisorFull(
             f"supervisor {supervisor.name!r} has {len(supervisor._live)} live sessions of at most "
-            f"{supervisor._max_sessions:g}, {why}; raise max_sessions, or give sessions an idle_timeout, a "
-            f"stall_timeout or a max_age"
+            f"{supervisor._max_sessions:g}, {why}; raise max_sessions, or give sessions an "
+            f"idle_timeout, a stall_timeout or a max_age"
         )
 
     async def _wait_for_room(self) -> None:
@@ -299,13 +304,24 @@ class Admission:
         self.changed()
 
 
+def number(name: str, value: int | None) -> float:
+    """Validate how many there may be and return it: infinite for None, which means no limit."""
+    if value is None:
+        return inf
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, or None for no limit, not {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, not {value}: write {name}=None for no limit")
+    return value
+
+
 def apply(session: Session, settings: Settings) -> None:
     """Let a later call change what it names; `max_age` is settled by whoever opened."""
     age = settings.max_age
     if age is not None and age != session._max_age:
         raise ValueError(
-            f"session {session.id!r} was opened with max_age={_shown(session._max_age)}, which cannot become "
-            f"{_shown(age)}: leave max_age out, or repeat what it was opened with"
+            f"session {session.id!r} was opened with max_age={_shown(session._max_age)}, which "
+            f"cannot become {_shown(age)}: leave max_age out, or repeat what it was opened with"
         )
     policy = merged(session._policy, settings)
     if policy is session._policy:

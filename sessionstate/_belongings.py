@@ -78,7 +78,7 @@ class Belongings:
         found: asyncio.Lock = self._slot(LOCK, asyncio.Lock)
         return found
 
-    def _slot(self, key: str, factory: Callable[[], Any]) -> Any:
+    def _slot(self, key: str, factory: Callable[[], Any]) -> Any:  # noqa: ANN401
         slots = self._slots
         if key not in slots:
             slots = self._writable()
@@ -144,7 +144,9 @@ class Belongings:
 
     def enter_context(self, cm: AbstractContextManager[T]) -> T:
         """
-        Enter a context manager, which is left when the session ends; if it did not complete, with its error.
+        Enter a context manager, which is left when the session ends.
+
+        If the session did not complete, its error is thrown in.
 
         Raises:
             SessionClosed: If the session has ended.
@@ -171,7 +173,7 @@ class Belongings:
 
     async def enter_async_context(self, cm: AbstractAsyncContextManager[T]) -> T:
         """
-        Enter an async context manager in a task of its own, in which it is left when the session ends.
+        Enter an async context manager in a task of its own, which leaves it at the session's end.
 
         So task groups and cancel scopes inside may be left whoever ends the session. If the session
         did not complete, its error or `SessionClosed` is thrown in, so that a transaction rolls
@@ -220,10 +222,14 @@ class Belongings:
         return owned
 
     async def start(
-        self, call: Callable[..., Coroutine[Any, Any, object]], /, *args: Any, name: object = None
-    ) -> Any:
+        self,
+        call: Callable[..., Coroutine[Any, Any, object]],
+        /,
+        *args: Any,  # noqa: ANN401 - a keyword argument is added, which no type can say
+        name: object = None,
+    ) -> Any:  # noqa: ANN401 - whatever the task says
         """
-        Same as `start_soon`, but wait until the task calls ``task_status.started(value)``, and return the value.
+        Same as `start_soon`, but wait for ``task_status.started(value)``, and return the value.
 
         *call* gets *task_status* as a keyword argument, as in anyio. An error before it has started
         is raised here and ends nothing. Cancelling the wait cancels the task.
@@ -279,7 +285,8 @@ def _callable(call: Callable[P, T]) -> Callable[P, T]:
         if isinstance(given, Coroutine):
             given.close()
             raise TypeError(
-                "a coroutine was passed where a function is needed: write f, args instead of f(args)"
+                "a coroutine was passed where a function is needed: write f, args instead of "
+                "f(args)"
             )
         raise TypeError(f"a function is needed, not {call!r}")
     return call
@@ -288,7 +295,7 @@ def _callable(call: Callable[P, T]) -> Callable[P, T]:
 def _coroutine(
     call: Callable[..., Any], args: tuple[Any, ...], **kwargs: object
 ) -> Coroutine[Any, Any, object]:
-    coro = _callable(call)(*args, **kwargs)
+    coro: Coroutine[Any, Any, object] = _callable(call)(*args, **kwargs)
     if not isinstance(coro, Coroutine):
         raise TypeError(f"an async function is needed, but {describe(call)} returned {coro!r}")
     return coro

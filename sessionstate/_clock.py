@@ -66,3 +66,8 @@ def seconds(name: str, value: Seconds, *, zero: bool = False, never: bool = Fals
 def limit(name: str, value: Seconds | None) -> float:
     """Validate a limit and return it in seconds: infinite for None, which means never."""
     return inf if value is None else seconds(name, value, never=True)
+
+
+def named_limit(name: str, value: Seconds | Unset | None) -> float | None:
+    """Same as `limit`, but None for what a call did not name."""
+    return None if isinstance(value, Unset) else limit(name, value)

@@ -38,8 +38,7 @@ if sys.version_info >= (3, 12):  # pragma: no cover - one of the two runs
     current_task: Callable[[asyncio.AbstractEventLoop], Task | None] = asyncio.current_task
 else:  # pragma: no cover
     # 3.11 looks the running loop up in Python, at ten times the cost of the rest.
-    from asyncio.tasks import _current_tasks  # type: ignore[attr-defined]
-
+    _current_tasks: dict[asyncio.AbstractEventLoop, Task] = vars(asyncio.tasks)["_current_tasks"]
     current_task: Callable[[asyncio.AbstractEventLoop], Task | None] = _current_tasks.get
 
 
@@ -106,13 +105,9 @@ class Waiting:
                 _serving_waits.pop(session, None)
 
 
-def refuse_copy(what: str, advice: str) -> Callable[[Any, Any], Any]:
-    """Make a ``__reduce_ex__`` that refuses copying and pickling *what* with *advice*."""
-
-    def __reduce_ex__(self: object, protocol: object) -> Any:
-        raise TypeError(f"{what} cannot be copied or pickled: {advice}")
-
-    return __reduce_ex__
+def copy_refused(what: str, advice: str) -> TypeError:
+    """Return what those get who copy or pickle *what*."""
+    return TypeError(f"{what} cannot be copied or pickled: {advice}")
 
 
 def describe(call: object) -> str:

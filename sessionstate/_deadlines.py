@@ -1,26 +1,27 @@
 """
 A queue of deadlines, in coarse ticks.
 
-What a session needs of its deadline: that `touch` costs one attribute write, that opening and closing cost
-the same among a million as among ten, and that nothing of a closed session is left behind.
+What a session needs of its deadline: that `touch` costs one attribute write, that opening and
+closing cost the same among a million as among ten, and that nothing of a closed session is left
+behind.
 
 Prior art
 ---------
-A heap with one row a session (asyncio, trio) leaves a tombstone for each one closed early, and compacts them
-in one go: 0.7 s at a million. A timing wheel (Caffeine, Netty) needs intrusive lists, which cost more in
-Python than they save. Here a `SortedDict` maps a *tick* to the sessions due by then. Ticks are few (some 256
-a timeout), sessions come and go in plain dicts.
+A heap with one row a session (asyncio, trio) leaves a tombstone for each one closed early, and
+compacts them in one go: 0.7 s at a million. A timing wheel (Caffeine, Netty) needs intrusive lists,
+which cost more in Python than they save. Here a `SortedDict` maps a *tick* to the sessions due by
+then. Ticks are few (some 256 a timeout), sessions come and go in plain dicts.
 
 Granularity
 -----------
-A deadline is rounded up to a multiple of a power of two that is at most a 256th of its timeout, and at least
-1/256 s: never early, late by at most a 256th of the timeout or 4 ms. Multiples of powers of two are exact in
-binary floating point, so that ticks of all granularities live in one dict.
+A deadline is rounded up to a multiple of a power of two that is at most a 256th of its timeout, and
+at least 1/256 s: never early, late by at most a 256th of the timeout or 4 ms. Multiples of powers
+of two are exact in binary floating point, so that ticks of all granularities live in one dict.
 
 Chunks
 ------
-A tick holds its sessions in several dicts of bounded size: one large dict would be copied when it grows,
-which blocks the loop for tens of milliseconds at a million.
+A tick holds its sessions in several dicts of bounded size: one large dict would be copied when it
+grows, which blocks the loop for tens of milliseconds at a million.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ class DeadlineQueue(Generic[Q]):
     """
     Sessions in the order of their deadlines, to within a tick.
 
-    Runtime complexity: O(1) to add to a tick that exists and to discard; O(log t) for a new tick, where t is
-    the number of ticks and not of sessions.
+    Runtime complexity: O(1) to add to a tick that exists and to discard; O(log t) for a new tick,
+    where t is the number of ticks and not of sessions.
     """
 
     __slots__ = ("_ticks",)
@@ -82,7 +83,7 @@ class DeadlineQueue(Generic[Q]):
         chunks = ticks.get(tick)
         if chunks is None:
             chunks = ticks[tick] = [{}]
-        chunk = chunks[-1]
+        chunk: dict[Q, None] = chunks[-1]
         if len(chunk) >= CHUNK:
             chunk = {}
             chunks.append(chunk)
@@ -99,11 +100,15 @@ class DeadlineQueue(Generic[Q]):
             item._chunk = None
 
     def due(self, now: float) -> dict[Q, None] | None:
-        """Return a chunk that has something due at *now*, to be emptied with `popitem`; None if none has."""
+        """
+        Return a chunk that has something due at *now*, if any has, to be emptied with `popitem`.
+        """
         return None if self.next_tick() > now else self._ticks.peekitem(0)[1][-1]
 
     def next_tick(self) -> float:
-        """Return the earliest tick that holds something, infinite if none does, and drop emptied ones."""
+        """
+        Return the earliest tick that holds something, infinite if none does, and drop emptied ones.
+        """
         ticks = self._ticks
         while ticks:
             tick, chunks = ticks.peekitem(0)

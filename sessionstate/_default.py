@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._registry import Live
@@ -26,12 +26,16 @@ def _nobody() -> Live | None:
     return None
 
 
-sole: Callable[[], Live | None] = _nobody
-"""Returns the live sessions of the one default supervisor in this process, None if there is not just one."""
+sole: Callable[[], Any] = _nobody
+"""
+Returns the live sessions of the one default supervisor; None if there is not just one.
+
+Its type is not exact, so that a map's item access need not look whether it is None.
+"""
 
 
 def _count() -> None:
-    global sole
+    global sole  # noqa: PLW0603 - a map's item access has no time for more than this
     alive = [supervisor for ref in list(_supervisors.values()) if (supervisor := ref()) is not None]
     sole = weakref.ref(alive[0]._live) if len(alive) == 1 else _nobody
 
@@ -76,7 +80,7 @@ def current_supervisor() -> Supervisor:
     supervisor = present() if present is not None else None
     if supervisor is None:
         raise RuntimeError(
-            "no default supervisor runs in this event loop: write 'async with Supervisor():' around what the "
-            "program does, or pass supervisor=..."
+            "no default supervisor runs in this event loop: write 'async with Supervisor():' "
+            "around what the program does, or pass supervisor=..."
         )
     return supervisor

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ._context import current
 from ._reasons import CloseReason
@@ -109,7 +109,7 @@ class EventStream:
         self._unread: deque[SessionEvent] = deque()
         self._limit = limit
         self._reader: asyncio.Future[None] | None = None
-        self.dropped = 0
+        self.dropped: int = 0
         """Events lost because they were not read in time."""
 
     def __aiter__(self) -> EventStream:
@@ -121,7 +121,8 @@ class EventStream:
                 raise StopAsyncIteration
             if self._reader is not None:
                 raise RuntimeError(
-                    "this stream is being read by another task: call supervisor.events() once for each reader"
+                    "this stream is being read by another task: call supervisor.events() once for "
+                    "each reader"
                 )
             self._reader = asyncio.get_running_loop().create_future()
             try:
@@ -157,7 +158,8 @@ class Observers:
     """Those who are told what happens to the sessions of one supervisor."""
 
     def __init__(self, counts: Counts) -> None:
-        self.active = self._ended = False
+        self.active: bool = False
+        self._ended = False
         self.on_open: list[OpenHook] = []
         self.on_close: list[CloseHook] = []
         self.on_error: list[ErrorHook] = []
@@ -253,7 +255,8 @@ class Observers:
                     logger.exception(HOOK_FAILED, error, where)
                 else:
                     if isinstance(result, Awaitable):
-                        late.append((_guarded(result, error, where), ON_ERROR))
+                        awaitable = cast("Awaitable[object]", result)
+                        late.append((_guarded(awaitable, error, where), ON_ERROR))
         finally:
             current.reset(token)
         return late, fatal

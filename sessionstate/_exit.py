@@ -58,11 +58,11 @@ def _run_with_signals(runner: asyncio.Runner, main: Coroutine[Any, Any, T]) -> T
         task = asyncio.current_task()
         assert task is not None
 
-        def on_signal(number: int, frame: FrameType | None) -> None:
+        def on_signal(number: int, _frame: FrameType | None) -> None:
             received.append(number)
             loop.call_soon_threadsafe(task.cancel)
 
-        before = {}
+        before: dict[int, Any] = {}
         for name in SIGNALS:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup

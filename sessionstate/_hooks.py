@@ -52,9 +52,9 @@ class Hooks:
         self, hook: Callable[[Session, BaseException, str], R]
     ) -> Callable[[Session, BaseException, str], R]:
         """
-        Register a hook, ``hook(session, exception, where)``, sync or async, to run for each clean-up error.
+        Register a hook, ``hook(session, exception, where)``, to run for each clean-up error.
 
-        Usable as a decorator.
+        It may be sync or async. Usable as a decorator.
         """
         self._observers.add(self._observers.on_error, hook)
         return hook

@@ -58,8 +58,10 @@ class HostedContext:
         )
         self._task.add_done_callback(self._done)
 
-    async def value(self) -> Any:
-        """Wait for the entered value; when the caller is cancelled, what was or will be entered is left."""
+    async def value(self) -> Any:  # noqa: ANN401 - whatever the context gives
+        """
+        Wait for the entered value; cancelling the wait leaves what was or will be entered.
+        """
         value = self._value
         assert value is not None
         try:

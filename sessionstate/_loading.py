@@ -43,7 +43,8 @@ class Load(OwnedTask):
         awaitable = factory()
         if not isinstance(awaitable, Awaitable):
             raise TypeError(
-                f"get_or_create() needs an async factory, but {describe(factory)} returned {awaitable!r}"
+                f"get_or_create() needs an async factory, but {describe(factory)} returned "
+                f"{awaitable!r}"
             )
         value = await awaitable
         loaded = session._slot(_LOADED, dict)
@@ -53,7 +54,13 @@ class Load(OwnedTask):
             if not waiter.done():
                 waiter.set_result(value)
 
-    def _settle(self, session: Session, error: BaseException | None, *, cancelled: bool) -> None:
+    def _settle(
+        self,
+        session: Session,
+        error: BaseException | None,
+        *,
+        cancelled: bool,  # noqa: ARG002 - as of every owned task
+    ) -> None:
         """Tell the waiters; nothing is left for the session to hear."""
         loaded = session._slots.get(_LOADED, {})
         if loaded.get(self.key) is self:
@@ -85,12 +92,12 @@ async def load(session: Session, key: Hashable, factory: Callable[[], Awaitable[
     return joined
 
 
-async def _join(session: Session, found: Load) -> Any:
+async def _join(session: Session, found: Load) -> Any:  # noqa: ANN401 - whatever was loaded
     asking = loading.get()
     if asking is not None and found.waits_for(asking):
         raise RuntimeError(
-            f"get_or_create({found.key!r}) of session {session.id!r} would wait for itself: its factory needs, "
-            f"directly or through other factories, the value that it makes"
+            f"get_or_create({found.key!r}) of session {session.id!r} would wait for itself: its "
+            f"factory needs, directly or through other factories, the value that it makes"
         )
     waiter = session._supervisor._loop.create_future()
     found.waiters[waiter] = None

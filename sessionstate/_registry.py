@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, ItemsView, Iterator, KeysView, 
 from contextvars import Context
 from math import inf
 from types import CodeType, MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
 from ._admission import Admission
-from ._context import Task, current, refuse_copy
+from ._context import Task, copy_refused, current
 from ._errors import SessionNotFound, SupervisorClosed
 from ._events import Observers, logger
 from ._expiry import Expiry
@@ -101,7 +101,8 @@ class Registry(Hooks, Mapping[str, Session]):
     _shutdown_ends: float
     _thread: int
 
-    __reduce_ex__ = refuse_copy("a Supervisor", "each process and each event loop has its own")
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise copy_refused("a Supervisor", "each process and each event loop has its own")
 
     # A mapping of the live sessions
 
@@ -144,7 +145,11 @@ class Registry(Hooks, Mapping[str, Session]):
     # What can be seen
 
     def statistics(self) -> Statistics:
-        """Return figures about this moment. Costs a few microseconds for each tick in the deadline queues."""
+        """
+        Return figures about this moment.
+
+        Runtime complexity: O(t), where t is the number of ticks in the deadline queues.
+        """
         idle, held = len(self._expiry.idle), len(self._expiry.held)
         counts, live = self._counts, len(self._live)
         others = counts.by_reason
@@ -231,8 +236,9 @@ class Registry(Hooks, Mapping[str, Session]):
             self._check_running()
         if asyncio.get_running_loop() is not self._loop:
             raise RuntimeError(
-                f"supervisor {self.name!r} runs in another event loop: each loop needs its own; from another thread, "
-                f"use supervisor.close_threadsafe(id) or asyncio.run_coroutine_threadsafe(...)"
+                f"supervisor {self.name!r} runs in another event loop: each loop needs its own; "
+                f"from another thread, use supervisor.close_threadsafe(id) or "
+                f"asyncio.run_coroutine_threadsafe(...)"
             )
 
     def _check(self) -> None:
@@ -260,7 +266,8 @@ class Registry(Hooks, Mapping[str, Session]):
     def __del__(self) -> None:
         if getattr(self, "_running", False) and self._code is not None:
             warnings.warn(
-                f"{self!r}, entered at {place(self._code, self._lasti)}, was dropped without being left",
+                f"{self!r}, entered at {place(self._code, self._lasti)}, was dropped without being "
+                f"left",
                 ResourceWarning,
                 source=self,
                 stacklevel=2,

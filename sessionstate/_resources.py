@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
@@ -67,7 +67,7 @@ class Callback:
         session._disown(self)
         return True
 
-    def run(self, thrown: BaseException | None) -> Awaitable[object] | None:
+    def run(self, thrown: BaseException | None) -> Awaitable[object] | None:  # noqa: ARG002
         """Begin the clean-up; return what is to be awaited, if anything is."""
         self._session = None
         result = self._call(*self._args, **self._kwargs)
@@ -92,14 +92,14 @@ class AsyncCallback(Callback):
     def where(self) -> str:
         return f"async callback {describe(self._call)}"
 
-    def run(self, thrown: BaseException | None) -> Awaitable[object] | None:
+    def run(self, thrown: BaseException | None) -> Awaitable[object] | None:  # noqa: ARG002
         self._session = None
         result = self._call(*self._args, **self._kwargs)
         if not isinstance(result, Awaitable):
             raise TypeError(
                 f"{self.where} returned {result!r}, which cannot be awaited: use callback"
             )
-        return result
+        return cast("Awaitable[object]", result)
 
 
 class EnteredContext(Callback):
@@ -125,8 +125,9 @@ def refuse_caller_bound(cm: object) -> None:
     """Refuse contexts that act on the task that enters them, which here is not the caller's."""
     if isinstance(cm, asyncio.Timeout | anyio.CancelScope):
         raise TypeError(
-            f"a session cannot own {type(cm).__name__}: it acts on the task that enters it, and what a session "
-            f"owns lives in a task of its own; write 'with' or 'async with' in the body instead"
+            f"a session cannot own {type(cm).__name__}: it acts on the task that enters it, and "
+            f"what a session owns lives in a task of its own; write 'with' or 'async with' in the "
+            f"body instead"
         )
 
 
@@ -135,7 +136,8 @@ def is_answer(error: BaseException, thrown: BaseException | None) -> bool:
     if thrown is None:
         return False
     if isinstance(error, BaseExceptionGroup):
-        return all(is_answer(each, thrown) for each in error.exceptions)
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(is_answer(each, thrown) for each in group.exceptions)
     return error is thrown
 
 
@@ -157,7 +159,7 @@ def context_of(session: Session, *, detached: bool = False) -> Context:
 
 
 def cancelled_outside(where: str) -> RuntimeError:
-    """Return what those get who wait for something that somebody else cancelled: nobody cancelled them."""
+    """Return what those get who wait for what somebody else cancelled, and are not cancelled."""
     return RuntimeError(f"{where} was cancelled, by itself or from outside")
 
 
@@ -179,7 +181,7 @@ def hide(task: Task) -> None:
 
 
 class Fatal(Exception):
-    """Carries a KeyboardInterrupt or SystemExit out of a clean-up's task, past the loop, to whoever raises it."""
+    """Carries a KeyboardInterrupt or SystemExit out of a task, past the loop, to who raises it."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(error)

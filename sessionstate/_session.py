@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import inf
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from ._belongings import Belongings
 from ._clock import Seconds, seconds
-from ._context import EMPTY, refuse_copy, would_deadlock
+from ._context import EMPTY, copy_refused, would_deadlock
 from ._deadlines import DeadlineQueue, grain_of
 from ._errors import SessionClosed
 from ._reasons import CloseReason, SessionState
@@ -110,7 +110,8 @@ class Session(Belongings):
         self._holders = self._left = self._tasks = self._steps = None
         self._chunk = self._end = self._ending = None
 
-    __reduce_ex__ = refuse_copy("a Session", "pass its id, and look it up with supervisor.get(id)")
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise copy_refused("a Session", "pass its id, and look it up with supervisor.get(id)")
 
     def __repr__(self) -> str:
         return describe_session(self)
@@ -202,10 +203,11 @@ class Session(Belongings):
 
     def _due(self) -> float:
         due = self.last_used + self._limit
-        if due < self._extended:
+        # Without max() and min(): they are calls, and this runs at every wake-up.
+        if due < self._extended:  # noqa: PLR1730
             due = self._extended
         age = self.opened_at + self._max_age
-        return age if age < due else due
+        return age if age < due else due  # noqa: FURB136
 
     def _due_reason(self) -> tuple[CloseReason, BaseException | None]:
         """Return why it ends now that it is due."""

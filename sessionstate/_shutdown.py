@@ -48,7 +48,7 @@ class Shutdown:
         self._task: Task | None = None
         self._begin()
 
-    def _begin(self, died: Task | None = None) -> None:
+    def _begin(self, _died: Task | None = None) -> None:
         if not self._over.done() and not self._supervisor._loop.is_closed():
             supervisor = self._supervisor
             self._task = asyncio.Task(

@@ -15,10 +15,10 @@ from collections.abc import (
 )
 from itertools import count
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, SupportsIndex, TypeVar, overload
 
 from . import _default
-from ._context import current, refuse_copy
+from ._context import copy_refused, current
 from ._default import current_supervisor
 from ._errors import SessionNotFound
 from ._holders import NOTHING_NAMED, Visitor
@@ -63,8 +63,8 @@ def current_session() -> Session:
     session = current.get(None)
     if session is None:
         raise RuntimeError(
-            "there is no current session here: call this inside 'async with session(...)' or 'attach(...)', or in "
-            "a task started with session.start_soon()"
+            "there is no current session here: call this inside 'async with session(...)' or "
+            "'attach(...)', or in a task started with session.start_soon()"
         )
     if session._closed():
         raise session._closed_error()
@@ -102,9 +102,9 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
         self._live = None if supervisor is None else supervisor._live
         self._adopt = adopt
 
-    __reduce_ex__ = refuse_copy(
-        "a SessionMap", "it holds nothing itself; dict(map) copies the values"
-    )
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise copy_refused("a SessionMap", "it holds nothing itself; dict(map) copies the values")
+
     __hash__ = None  # type: ignore[assignment]
 
     @property
@@ -119,7 +119,7 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
 
     def __getitem__(self, id: str | Session) -> V:
         try:
-            session = (self._live or _default.sole())[id]  # type: ignore[index]
+            session: Session = (self._live or _default.sole())[id]  # type: ignore[index]
             value: V = session._slots[self._key]
         except (KeyError, TypeError):
             return self._read(id)
@@ -295,10 +295,11 @@ class SessionVar(Generic[V]):
         self._key = _slot_key(name, "SessionVar")
         if default is not ... and factory is not None:
             raise TypeError(f"SessionVar {name!r} takes a default or a factory, not both")
+        kind = type(default).__name__
         if isinstance(default, list | dict | set):
             raise TypeError(
-                f"the default of SessionVar {name!r} would be one {type(default).__name__} shared by all sessions: "
-                f"write factory={type(default).__name__} instead"
+                f"the default of SessionVar {name!r} would be one {kind} shared by all sessions: "
+                f"write factory={kind} instead"
             )
         if factory is not None:
             if not callable(factory):
@@ -310,7 +311,8 @@ class SessionVar(Generic[V]):
         self._default = default
         self._factory = factory
 
-    __reduce_ex__ = refuse_copy("a SessionVar", "make one at module level, and import it")
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise copy_refused("a SessionVar", "make one at module level, and import it")
 
     @property
     def name(self) -> str:
@@ -322,7 +324,9 @@ class SessionVar(Generic[V]):
 
     def get(self, session: Session | None = None) -> V:
         """
-        Return the value in *session*, by default the current one; the default or a new one where nothing was set.
+        Return the value in *session*, by default the current one.
+
+        Where nothing was set, it is the default, or made by the factory and stored.
 
         Raises:
             LookupError: If nothing was set, and there is neither a default nor a factory.

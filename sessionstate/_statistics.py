@@ -67,11 +67,11 @@ class Counts:
     )
 
     def __init__(self) -> None:
-        self.refused = 0
-        self.clean_up_errors = 0
-        self.stuck = 0
-        self.abandoned = 0
-        self.expiry_errors = 0
-        self.restarts = 0
-        self.dropped_events = 0
-        self.by_reason = dict.fromkeys(CloseReason, 0)
+        self.refused: int = 0
+        self.clean_up_errors: int = 0
+        self.stuck: int = 0
+        self.abandoned: int = 0
+        self.expiry_errors: int = 0
+        self.restarts: int = 0
+        self.dropped_events: int = 0
+        self.by_reason: dict[CloseReason, int] = dict.fromkeys(CloseReason, 0)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ._context import Task, current, serving
 from ._errors import SessionClosed
@@ -61,7 +61,7 @@ class Steps:
         assert self.session is not None
         return self.session
 
-    def _advance(self, session: Session) -> None:
+    def _advance(self, session: Session) -> None:  # noqa: C901, PLR0912 - each clean-up comes here
         """Take steps until one has to be waited for, or all are done."""
         token = current.set(session)
         thrown = self.thrown
@@ -116,7 +116,7 @@ class Steps:
             self.failed(error, where)
         else:
             if isinstance(result, Awaitable):
-                self._await(session, result, where)
+                self._await(session, cast("Awaitable[object]", result), where)
 
     def _await(self, session: Session, awaitable: Awaitable[object], where: str) -> None:
         """Run an async step in a root task."""

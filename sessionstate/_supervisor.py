@@ -16,8 +16,8 @@ from typing import Self, TypeVar, overload
 import anyio
 from anyio.abc import TaskStatus
 
-from ._admission import Admission, WhenFull, merged
-from ._clock import UNSET, Seconds, Unset, clock_of, limit, seconds
+from ._admission import Admission, WhenFull, merged, number
+from ._clock import UNSET, Seconds, Unset, clock_of, limit, named_limit, seconds
 from ._context import Task
 from ._default import enlist
 from ._events import Observers
@@ -94,12 +94,13 @@ class Supervisor(Registry):
         self._unused_timeout = limit("unused_timeout", unused_timeout)
         self._close_timeout = limit("close_timeout", close_timeout)
         self._shutdown_timeout = limit("shutdown_timeout", shutdown_timeout)
-        self._max_sessions = _count("max_sessions", max_sessions)
+        self._max_sessions = number("max_sessions", max_sessions)
         if when_full not in ("evict", "refuse", "wait"):
             raise ValueError(f"when_full must be 'evict', 'refuse' or 'wait', not {when_full!r}")
         if clock is not None and not callable(clock):
             raise TypeError(
-                f"clock must be a function that returns seconds, such as time.monotonic, not {clock!r}"
+                f"clock must be a function that returns seconds, such as time.monotonic, not "
+                f"{clock!r}"
             )
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {name!r}")
@@ -118,7 +119,7 @@ class Supervisor(Registry):
             self._max_sessions,
             when_full,
             limit("open_timeout", open_timeout),
-            _count("max_closing", max_closing),
+            number("max_closing", max_closing),
         )
         self._expiry = Expiry(self)
         self._context = Context()  # timers keep their context alive: a clean one pins nothing
@@ -220,8 +221,8 @@ class Supervisor(Registry):
             settings = Settings(
                 None,
                 None if linger is UNSET else seconds("linger", linger, zero=True),
-                _named("stall_timeout", stall_timeout),
-                _named("max_age", max_age),
+                named_limit("stall_timeout", stall_timeout),
+                named_limit("max_age", max_age),
             )
         frame = sys._getframe(1)
         if id is None:
@@ -262,10 +263,10 @@ class Supervisor(Registry):
         settings = NOTHING_NAMED
         if idle_timeout is not UNSET or max_age is not UNSET or stall_timeout is not UNSET:
             settings = Settings(
-                _named("idle_timeout", idle_timeout),
+                named_limit("idle_timeout", idle_timeout),
                 None,
-                _named("stall_timeout", stall_timeout),
-                _named("max_age", max_age),
+                named_limit("stall_timeout", stall_timeout),
+                named_limit("max_age", max_age),
             )
         frame = sys._getframe(1)
         kind = Visitor if create else StrictVisitor
@@ -295,7 +296,7 @@ class Supervisor(Registry):
             SessionClosed: If it ended while its `on_open` hooks ran.
         """
         settings = Settings(
-            _named("idle_timeout", idle_timeout), None, None, _named("max_age", max_age)
+            named_limit("idle_timeout", idle_timeout), None, None, named_limit("max_age", max_age)
         )
         self._check_loop()
         frame = sys._getframe(1)
@@ -319,9 +320,11 @@ class Supervisor(Registry):
     @overload
     def get(self, id: str, default: None = None, /) -> Session | None: ...
     @overload
-    def get(self, id: str, default: D, /) -> Session | D: ...
-    def get(self, id: str, default: D | None = None, /) -> Session | D | None:
-        """Return the live session with this id, or *default*. Never creates, never touches, never waits."""
+    def get(self, id: str, default: Session | D, /) -> Session | D: ...
+    def get(self, id: str, default: Session | D | None = None, /) -> Session | D | None:
+        """
+        Return the live session with this id, or *default*; never create, touch or wait.
+        """
         return self._live.get(id, default)
 
     # Ways out
@@ -365,7 +368,9 @@ class Supervisor(Registry):
 
     def close_threadsafe(self, id: str) -> None:
         """
-        Same as `close_soon`, but may be called from any thread. Once the supervisor was left, it does nothing.
+        Same as `close_soon`, but may be called from any thread.
+
+        Once the supervisor was left, it does nothing.
 
         Raises:
             SupervisorClosed: If the supervisor was not entered yet.
@@ -391,17 +396,3 @@ class Supervisor(Registry):
             session._max_age = settings.max_age
         if self._observers.active:
             self._observers.opened(session)
-
-
-def _named(name: str, value: Seconds | Unset | None) -> float | None:
-    return None if isinstance(value, Unset) else limit(name, value)
-
-
-def _count(name: str, value: int | None) -> float:
-    if value is None:
-        return inf
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number, or None for no limit, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, not {value}: write {name}=None for no limit")
-    return value

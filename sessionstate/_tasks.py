@@ -23,6 +23,8 @@ class OwnedTask:
 
     __slots__ = ("_cancelled", "_session", "_task", "where")
 
+    where: str
+    """What runs, for people."""
     detached = True
     """Whether the one who starts it does not wait for it."""
 
@@ -95,7 +97,11 @@ class OwnedTask:
             session._fail(error)
 
     def _settle(
-        self, session: Session, error: BaseException | None, *, cancelled: bool
+        self,
+        session: Session,  # noqa: ARG002 - for the subclasses
+        error: BaseException | None,
+        *,
+        cancelled: bool,  # noqa: ARG002 - the same
     ) -> BaseException | None:
         """Return the error that is the session's."""
         return error
@@ -121,7 +127,7 @@ class StartedTask(OwnedTask):
             raise RuntimeError("task_status.started() was called twice: once is enough")
         self._ready.set_result(value)
 
-    async def ready(self) -> Any:
+    async def ready(self) -> Any:  # noqa: ANN401 - whatever the task says
         """Wait until it has started; a cancelled caller cancels the task."""
         ready = self._ready
         assert ready is not None

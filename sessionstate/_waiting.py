@@ -36,7 +36,7 @@ async def _closed(session: Session) -> None:
 
 async def settle(session: Session, ending: Ending | None) -> None:
     """
-    Wait for the end of *session*, unless that would be a deadlock, and raise the errors of *ending*.
+    Wait for the end of *session*, unless that would be a deadlock, and raise its errors.
 
     *ending* is what the caller decided and claimed; None if the end was decided before.
     """
@@ -80,9 +80,10 @@ async def wait_through(session: Session) -> asyncio.CancelledError | None:
     with Waiting(session):
         try:
             await _closed(session)
-            return None
         except asyncio.CancelledError as error:
             first = error
+        else:
+            return None
         with anyio.CancelScope(shield=True):
             while not session._closed():
                 try:
