@@ -132,7 +132,9 @@ class EventStream:
         return self._unread.popleft()
 
     async def aclose(self) -> None:
-        """Stop listening. What is unread may still be read."""
+        """
+        Stop listening. What is unread may still be read.
+        """
         if self._observers is not None:
             self._observers.forget(self)
             self._end()

@@ -54,7 +54,9 @@ class CloseReason(StrEnum):
 
     @property
     def automatic(self) -> bool:
-        """Whether the session ended although nobody asked for it."""
+        """
+        Whether the session ended although nobody asked for it.
+        """
         return self in _AUTOMATIC
 
 

@@ -122,15 +122,21 @@ class Registry(Hooks, Mapping[str, Session]):
         return iter(list(self._live))
 
     def keys(self) -> KeysView[str]:
-        """Return the live ids, as a snapshot."""
+        """
+        Return the live ids, as a snapshot.
+        """
         return dict(self._live).keys()
 
     def values(self) -> ValuesView[Session]:
-        """Return the live sessions, as a snapshot."""
+        """
+        Return the live sessions, as a snapshot.
+        """
         return dict(self._live).values()
 
     def items(self) -> ItemsView[str, Session]:
-        """Return the live ids with their sessions, as a snapshot."""
+        """
+        Return the live ids with their sessions, as a snapshot.
+        """
         return dict(self._live).items()
 
     def __bool__(self) -> bool:

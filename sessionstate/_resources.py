@@ -49,7 +49,9 @@ class Callback:
 
     @property
     def where(self) -> str:
-        """What runs, for people."""
+        """
+        What runs, for people.
+        """
         return f"callback {describe(self._call)}"
 
     def cancel(self) -> bool:

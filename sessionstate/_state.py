@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import (
-    Callable,
-    Coroutine,
-    ItemsView,
-    Iterator,
-    KeysView,
-    MutableMapping,
-    ValuesView,
-)
+from collections.abc import Coroutine, ItemsView, Iterator, KeysView, MutableMapping, ValuesView
 from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, SupportsIndex, TypeVar, overload
@@ -27,6 +19,7 @@ from ._session import Session
 from ._supervisor import Supervisor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import EllipsisType
 
 V = TypeVar("V")
@@ -109,7 +102,9 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """
+        What it is called.
+        """
         return self._key.partition("\x00")[0]
 
     def __repr__(self) -> str:
@@ -194,14 +189,18 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
     @overload
     def get(self, id: str | Session, default: V | D, /) -> V | D: ...
     def get(self, id: str | Session, default: D | None = None, /) -> V | D | None:
-        """Return the value, or *default* if there is none."""
+        """
+        Return the value, or *default* if there is none.
+        """
         try:
             return self[id]
         except KeyError:
             return default
 
     def setdefault(self, id: str | Session, default: V, /) -> V:
-        """Return the value, and store *default* first if there is none."""
+        """
+        Return the value, and store *default* first if there is none.
+        """
         try:
             return self[id]
         except KeyError:
@@ -213,7 +212,9 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
     @overload
     def pop(self, id: str | Session, default: V | D, /) -> V | D: ...
     def pop(self, id: str | Session, default: Any = _MISSING, /) -> Any:
-        """Drop the value and return it; *default*, if given, where there is none."""
+        """
+        Drop the value and return it; *default*, if given, where there is none.
+        """
         try:
             value = self[id]
         except KeyError:
@@ -228,7 +229,9 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
     @overload
     def peek(self, id: str | Session, default: V | D) -> V | D: ...
     def peek(self, id: str | Session, default: D | None = None) -> V | D | None:
-        """Return the value, or *default*, without touching the session."""
+        """
+        Return the value, or *default*, without touching the session.
+        """
         if isinstance(id, Session):
             found = id if id._supervisor._live is self._sessions() else None
         else:
@@ -256,19 +259,27 @@ class SessionMap(MutableMapping[str, V], Generic[V]):
         return iter(self._snapshot())
 
     def keys(self) -> KeysView[str]:
-        """Return the ids that have a value, as a snapshot."""
+        """
+        Return the ids that have a value, as a snapshot.
+        """
         return self._snapshot().keys()
 
     def values(self) -> ValuesView[V]:
-        """Return the values, as a snapshot."""
+        """
+        Return the values, as a snapshot.
+        """
         return self._snapshot().values()
 
     def items(self) -> ItemsView[str, V]:
-        """Return the ids with their values, as a snapshot."""
+        """
+        Return the ids with their values, as a snapshot.
+        """
         return self._snapshot().items()
 
     def clear(self) -> None:
-        """Drop every value; the sessions stay, untouched."""
+        """
+        Drop every value; the sessions stay, untouched.
+        """
         for session in list(self._sessions().values()):
             if self._key in session._slots:
                 del session._writable()[self._key]
@@ -280,8 +291,7 @@ class SessionVar(Generic[V]):
 
     Args:
         name: What it is called in dumps and reports.
-        default: What `get` returns where nothing was set; it is not stored, so it must not be
-            mutable.
+        default: What `get` returns where nothing was set; not stored, so it must not be mutable.
         factory: Makes the value where nothing was set; it is stored.
 
     .. versionadded:: 0.1
@@ -316,7 +326,9 @@ class SessionVar(Generic[V]):
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """
+        What it is called.
+        """
         return self._key.partition("\x00")[0]
 
     def __repr__(self) -> str:
