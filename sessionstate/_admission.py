@@ -8,12 +8,13 @@ overshoot.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Iterable
 from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ._context import current, holds, running_task, would_deadlock
+from ._context import opening as opening_here
 from ._errors import SessionNotFound, SupervisorFull
 from ._holders import Block, Opener, Settings, Visitor
 from ._reasons import CloseReason
@@ -45,12 +46,13 @@ class Admission:
         """
         How many may be live, less those promised to waiters that were let in and did not run yet.
         """
-        self.waiting: dict[asyncio.Future[None], None] = {}
+        self.waiting: dict[asyncio.Future[bool], None] = {}
         self._supervisor = supervisor
         self._when_full = when_full
         self._patience = patience
         self.max_closing = max_closing
-        self._breathers: dict[asyncio.Future[None], None] = {}
+        self._breathers: dict[asyncio.Future[bool], None] = {}
+        self._same: dict[str | None, dict[asyncio.Future[bool], None]] = {}  # waiters by id
         self.opening: dict[Session, asyncio.Future[None]] = {}
 
     def changed(self) -> None:
@@ -61,12 +63,10 @@ class Admission:
             del self.waiting[waiter]
             if not waiter.done():
                 self.room -= 1
-                waiter.set_result(None)
+                waiter.set_result(True)
         crowded = self._crowded()
         if not crowded:
-            for breather in self._breathers:
-                if not breather.done():
-                    breather.set_result(None)
+            self._tell(self._breathers)
             self._breathers.clear()
         self.slow = bool(
             crowded
@@ -124,13 +124,13 @@ class Admission:
                     await self._wait_in(self._breathers, self._patience)
                 elif promised or self._has_room():
                     session = supervisor._create(block, now)
+                    self._tell(self._same.get(id, ()))
                     if supervisor._observers.on_open:
                         self.opening[session] = supervisor._loop.create_future()
                         self.slow = True
                     break
                 elif not self._make_room():
-                    await self._wait_for_room()
-                    promised = True
+                    promised = await self._wait_for_room(id)
         finally:
             if promised:
                 self.room += 1
@@ -157,6 +157,7 @@ class Admission:
         if opening is None:
             return
         error: BaseException | None = None
+        token = opening_here.set(session)
         try:
             for hook in list(self._supervisor._observers.on_open):
                 result = hook(session)
@@ -166,6 +167,7 @@ class Admission:
                     raise session._closed_error()  # noqa: TRY301 - as an error of the hook
         except BaseException as raised:
             error = raised
+        opening_here.reset(token)
         del self.opening[session]
         opening.set_result(None)
         self.changed()
@@ -187,7 +189,7 @@ class Admission:
 
     @staticmethod
     async def _wait_for_opening(session: Session, opening: asyncio.Future[None]) -> None:
-        if current.get(None) is session or holds(running_task(), session):
+        if opening_here.get() is session or holds(running_task(), session):
             raise RuntimeError(
                 f"session {session.id!r} is being opened by this task: an on_open hook gets "
                 f"the session as its argument, and cannot enter a block of it"
@@ -208,6 +210,7 @@ class Admission:
             if not self._make_room():
                 raise self._full("and a write cannot wait")
         session = supervisor._create(visitor, supervisor._clock())
+        self._tell(self._same.get(id, ()))
         session._entered = True  # it knows no unused_timeout
         session._go_idle()
         token = current.set(session)
@@ -259,21 +262,26 @@ class Admission:
             f"idle_timeout, a stall_timeout or a max_age"
         )
 
-    async def _wait_for_room(self) -> None:
-        """Wait until one more is promised room, first come, first served."""
+    async def _wait_for_room(self, id: str) -> bool:
+        """
+        Wait until one more is promised room, first come, first served; tell whether it was.
+
+        It was not if *id* is live by now, or the supervisor was left.
+        """
         try:
-            await self._wait_in(self.waiting, self._patience)
+            return await self._wait_in(self.waiting, self._patience, id)
         finally:
             self.changed()
-        if not self._supervisor._running:
-            self.room += 1
-            self._supervisor._check_running()
 
-    async def _wait_in(self, queue: dict[asyncio.Future[None], None], patience: float) -> None:
+    async def _wait_in(
+        self, queue: dict[asyncio.Future[bool], None], patience: float, id: str | None = None
+    ) -> bool:
         """Wait in *queue* for one's turn, at most so many seconds."""
         supervisor = self._supervisor
-        waiter = supervisor._loop.create_future()
+        waiter: asyncio.Future[bool] = supervisor._loop.create_future()
         queue[waiter] = None
+        same = self._same.setdefault(id, {})
+        same[waiter] = None
         self.slow = True
         timer = None
         if patience < inf:
@@ -281,26 +289,33 @@ class Admission:
                 patience, _give_up, waiter, context=supervisor._context
             )
         try:
-            await waiter
+            return await waiter
         except TimeoutError:
             raise self._full(f"and had no room within open_timeout={patience:g}") from None
         except BaseException:
-            if queue is self.waiting and waiter.done() and not waiter.cancelled():
+            told = waiter.done() and not waiter.cancelled() and waiter.exception() is None
+            if told and waiter.result():
                 self.room += 1  # promised, and cancelled before it ran: the next one may
             raise
         finally:
             if timer is not None:
                 timer.cancel()
             queue.pop(waiter, None)
+            same.pop(waiter, None)
+            if not same and self._same.get(id) is same:
+                del self._same[id]
+
+    def _tell(self, waiters: Iterable[asyncio.Future[bool]]) -> None:
+        """Let *waiters* look again, without a promise."""
+        for waiter in list(waiters):
+            self.waiting.pop(waiter, None)
+            if not waiter.done():
+                waiter.set_result(False)
 
     def close(self) -> None:
         """Let those who wait know that nobody comes in any more."""
-        waiting = list(self.waiting)
-        self.waiting.clear()
-        for waiter in waiting:
-            if not waiter.done():
-                self.room -= 1
-                waiter.set_result(None)
+        self._tell(self.waiting)
+        self._tell(self._breathers)
         self.changed()
 
 
@@ -354,7 +369,7 @@ def _shown(limit: float) -> str:
     return "None" if limit == inf else f"{limit:g}"
 
 
-def _give_up(waiter: asyncio.Future[None]) -> None:
+def _give_up(waiter: asyncio.Future[bool]) -> None:
     if not waiter.done():
         waiter.set_exception(TimeoutError())
 

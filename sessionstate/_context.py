@@ -25,6 +25,9 @@ serving: ContextVar[tuple[Session, ...]] = ContextVar("sessionstate.serving", de
 The sessions that cannot end before the code that runs here does: it is their task or clean-up.
 """
 
+opening: ContextVar[Session | None] = ContextVar("sessionstate.opening", default=None)
+"""The session whose on_open hooks wait for what runs here, if any."""
+
 loading: ContextVar[Load | None] = ContextVar("sessionstate.loading", default=None)
 """The load that waits for what runs here, if any."""
 
@@ -52,7 +55,11 @@ def running_task() -> Task | None:
 
 def holds(task: Task | None, session: Session) -> bool:
     """Tell whether *task* is inside a block of *session*."""
-    return task is not None and any(block.task is task for block in session._holders or ())
+    if task is None:
+        return False
+    if session._ending is not None:  # which has counted them
+        return task in session._ending.inside
+    return any(block.task is task for block in session._holders or ())
 
 
 def would_deadlock(session: Session) -> bool:
@@ -70,7 +77,10 @@ def would_deadlock(session: Session) -> bool:
         if other in seen:
             continue
         seen[other] = None
-        if other in mine or holds(task, other):
+        if other in mine:
+            return True
+        # A holder of a session that has ended is interrupted, and so are its waits.
+        if (other is session or session._end is None) and holds(task, other):
             return True
         waiters = [block.task for block in other._holders or ()]
         waiters += _serving_waits.get(other, ())

@@ -86,6 +86,7 @@ class DeadlineQueue(Generic[Q]):
         chunk: dict[Q, None] = chunks[-1]
         if len(chunk) >= CHUNK:
             chunk = {}
+            chunks[:] = [each for each in chunks if each]
             chunks.append(chunk)
         chunk[item] = None
         item._chunk = chunk

@@ -44,7 +44,7 @@ def enlist(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) -> None:
     """Make *supervisor* the default of *loop*."""
     present = _supervisors.get(loop)
     other = present() if present is not None else None
-    if other is not None and other._running:
+    if other is not None:
         raise RuntimeError(
             f"this event loop has a default supervisor already, {other!r}: use that one, or write "
             f"Supervisor(default=False) for a second one"

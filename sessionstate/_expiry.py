@@ -157,7 +157,10 @@ class Expiry:
         """
         now = self._supervisor._clock()
         for queue in (self.held, self.idle):
-            while (chunk := queue.due(now)) is not None:
+            for _ in range(LOOKED_AT):
+                chunk = queue.due(now)
+                if chunk is None:
+                    break
                 session = chunk.popitem()[0]
                 session._chunk = None
                 self._end_or_requeue(session, queue, now)

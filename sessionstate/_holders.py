@@ -160,6 +160,8 @@ class Block:
             chunk = session._chunk
             if chunk is not None:
                 del chunk[session]
+                if not chunk:
+                    chunk.clear()  # an emptied dict keeps its table
                 session._chunk = None
             session._limit = limit = session._policy.stall
             if limit < inf or session._max_age < inf:

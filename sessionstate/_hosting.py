@@ -89,7 +89,7 @@ class HostedContext:
         hide(task)
         if not self._entered:
             task.cancel()
-            return task if self._begun else None
+            return task if self._begun and not task.done() else None
         if not self._stop.done():
             self._stop.set_result(None)
         return task

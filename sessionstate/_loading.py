@@ -35,7 +35,16 @@ class Load(OwnedTask):
 
     def waits_for(self, other: Load) -> bool:
         """Tell whether this load cannot end before *other* does."""
-        return self is other or any(needed.waits_for(other) for needed in self.needs)
+        seen: dict[Load, None] = {}
+        ahead = [self]
+        while ahead:
+            load = ahead.pop()
+            if load is other:
+                return True
+            if load not in seen:
+                seen[load] = None
+                ahead += load.needs
+        return False
 
     async def run(self, session: Session, factory: Callable[[], Awaitable[Any]]) -> None:
         """Load, and hand the value to the session and all waiters at once."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
-from ._context import Task, current, describe, loading, serving
+from ._context import Task, current, describe, loading, opening, serving
 
 if TYPE_CHECKING:
     from ._belongings import Belongings
@@ -151,12 +151,13 @@ def exc_info(
 
 
 def context_of(session: Session, *, detached: bool = False) -> Context:
-    """Copy the current context for a task that serves *session*, and its caller if that waits."""
+    """Copy the current context for a task of *session*; *detached* if its caller does not wait."""
     context = copy_context()
     context.run(current.set, session)
-    context.run(serving.set, (session,) if detached else (*serving.get(), session))
+    context.run(serving.set, (session,))
     if detached:
         context.run(loading.set, None)
+        context.run(opening.set, None)
     return context
 
 

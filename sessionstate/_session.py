@@ -234,6 +234,8 @@ class Session(Belongings):
         chunk = self._chunk
         if chunk is not None:
             del chunk[self]
+            if not chunk:
+                chunk.clear()  # an emptied dict keeps its table
             self._chunk = None
 
     def _go_idle(self) -> None:
@@ -318,6 +320,11 @@ class Session(Belongings):
     def _fail(self, error: BaseException | None) -> None:
         """End the session because something that it owns crashed."""
         end(self, CloseReason.RESOURCE_FAILED, error)
+
+    def _hurry(self) -> None:
+        """Begin what is left of the clean-up without waiting for any of it."""
+        assert self._ending is not None
+        self._ending.hurry()
 
     def _closed(self) -> bool:
         return self._end is not None and self._ending is None

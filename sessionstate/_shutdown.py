@@ -9,6 +9,7 @@ import anyio
 
 from ._context import Task, holds, running_task, serving
 from ._default import strike_off
+from ._events import logger
 from ._reasons import CloseReason
 from ._resources import hide
 from ._teardown import end
@@ -95,9 +96,15 @@ class Shutdown:
         for session in list(self._supervisor._live.values()):
             end(session, CloseReason.SHUTDOWN)
         closing = self._supervisor._closing.values()
-        for ending in [each._ending for each in closing if each not in self._left_out]:
-            assert ending is not None
-            ending.hurry()
+        for session in [each for each in closing if each not in self._left_out]:
+            try:
+                session._hurry()
+            except Exception:
+                logger.exception(
+                    "session %r could not be ended in order, and is dropped", session.id
+                )
+                self._supervisor._closing.pop(session.id, None)
+                session._drop()
         self.session_closed()
 
     async def _woken(self) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Final, cast
 
-from ._context import Task, current, serving
+from ._context import Task, current, loading, serving
 from ._errors import SessionClosed
 from ._events import ON_ERROR
 from ._hosting import HostedContext
@@ -121,6 +121,7 @@ class Steps:
     def _await(self, session: Session, awaitable: Awaitable[object], where: str) -> None:
         """Run an async step in a root task."""
         context = copy_context()
+        context.run(loading.set, None)
         context.run(serving.set, (session,))  # whoever ended it does not wait for this
         self._awaited = awaitable, context
         self._begin_task(session, where)
@@ -221,7 +222,7 @@ class Steps:
     def _abandon_step(self, session: Session) -> None:
         """Go on without a step that did not end when it was cancelled."""
         supervisor = session._supervisor
-        late: list[tuple[str, Task]] = []
+        late: list[tuple[str, Task | None]] = []
         if self._step is not None:
             late.append((self._where, self._step))
             self._step = self._awaited = None
@@ -231,7 +232,8 @@ class Steps:
             self._in_tasks = False
         self._stop_timer()
         for where, task in late:
-            supervisor._keep(task)
+            if task is not None:  # pragma: no branch - None while an eager task's first step runs
+                supervisor._keep(task)
             supervisor._counts.abandoned += 1
             self.failed(TimeoutError(f"{where} did not end in time, and was abandoned"), where)
 

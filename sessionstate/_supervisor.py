@@ -59,7 +59,8 @@ class Supervisor(Registry):
         max_closing: How many clean-ups may run at once before openings and expiry wait for them.
         default: Whether the module functions and maps of this event loop use this supervisor.
         clock: A monotonic clock, in seconds. Default: `time.monotonic`, or the loop's own where its
-            time is not real.
+            time is not real. It must run as fast as the loop's: a jump ahead is noticed when the
+            loop's timer comes, or when somebody enters the session.
         name: A name for tasks, messages and statistics.
 
     .. versionadded:: 0.1

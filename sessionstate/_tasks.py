@@ -64,7 +64,15 @@ class OwnedTask:
         session._tasks[self] = None
         loop = session._supervisor._loop
         context = context_of(session, detached=self.detached)
-        self._task = task = loop.create_task(coro, name=name, context=context)
+        try:
+            self._task = task = loop.create_task(coro, name=name, context=context)
+        except BaseException as error:  # a task factory refused, or an eager task exited
+            coro.close()
+            self.forget()
+            (session._tasks or {}).pop(self, None)
+            if session._ending is not None:
+                session._ending.task_ended(self, error)
+            raise
         task.add_done_callback(self._done)
         if self._cancelled:  # pragma: no cover - by its own first, eager step
             task.cancel()
@@ -75,11 +83,10 @@ class OwnedTask:
         if self._task is not None:  # pragma: no branch - None in the first step of an eager task
             self._task.cancel()
 
-    def forget(self) -> Task:
+    def forget(self) -> Task | None:
         """Give the task up, which would not end; who waits for it is told so."""
         session, self._session = self._session, None
         assert session is not None
-        assert self._task is not None
         self._settle(session, None, cancelled=True)
         return self._task
 

@@ -53,6 +53,8 @@ def end(
     chunk = session._chunk
     if chunk is not None:
         del chunk[session]
+        if not chunk:
+            chunk.clear()  # an emptied dict keeps its table
         session._chunk = None
     found = supervisor._live.pop(session.id, None)
     if found is not session and found is not None:
@@ -129,6 +131,8 @@ class Ending(Steps):
     What is left to do for a session whose end is decided.
     """
 
+    inside: dict[Task, int] = {}  # noqa: RUF012 - never written to: `begin` makes another
+    """How many blocks of the session each task is inside of, once the end was decided."""
     asking: Task | None = None
     """The task of a holder that asked for the end itself."""
     _begun = False
@@ -156,6 +160,11 @@ class Ending(Steps):
         """Interrupt the holders; the steps begin when the last one is out."""
         supervisor = session._supervisor
         self.asking = running_task() if asked else None
+        inside: dict[Task, int] = {}
+        self.inside = inside
+        for block in session._holders or ():
+            if block.task is not None:
+                inside[block.task] = inside.get(block.task, 0) + 1
         self._ends = supervisor._loop.time() + supervisor._close_timeout
         left = min(self._ends, supervisor._shutdown_ends) - supervisor._loop.time()
         self._in(session, left / 2, self._stuck)
@@ -183,12 +192,16 @@ class Ending(Steps):
 
     def block_left(self, block: Block) -> None:
         """Go on if that was the last one; a block around it, in the same task, is told next."""
+        if block.task is not None and block.task in self.inside:
+            self.inside[block.task] -= 1
+            if not self.inside[block.task]:
+                del self.inside[block.task]
         session = self.session
         if session is None or self._begun:
             return
         self._forget(block)
         self._go_on_if_free()
-        if any(other.task is block.task for other in session._holders or ()):
+        if block.task in self.inside:
             supervisor = session._supervisor
             supervisor._loop.call_soon(self.interrupt, context=supervisor._context)
 
