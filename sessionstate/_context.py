@@ -72,13 +72,9 @@ def would_deadlock(session: Session) -> bool:
     task, mine = running_task(), serving.get()
     if session._end is not None and not mine:  # nothing can lead back here
         return holds(task, session)
-    seen: dict[Session, None] = {}
+    seen = {session: None}
     ahead = [session]
-    while ahead:
-        other = ahead.pop()
-        if other in seen:
-            continue
-        seen[other] = None
+    for other in ahead:  # which grows
         if other in mine:
             return True
         # A holder of a session that has ended is interrupted, and so are its waits.
@@ -86,7 +82,9 @@ def would_deadlock(session: Session) -> bool:
             return True
         waiters = [block.task for block in other._holders or ()]
         waiters += _serving_waits.get(other, ())
-        ahead += [_waiting[each] for each in waiters if each in _waiting]
+        new = {_waiting[each]: None for each in waiters if each in _waiting}
+        ahead += [each for each in new if each not in seen]
+        seen |= new
     return False
 
 

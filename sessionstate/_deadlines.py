@@ -98,6 +98,8 @@ class DeadlineQueue(Generic[Q]):
         chunk = item._chunk
         if chunk is not None:
             del chunk[item]
+            if not chunk:
+                chunk.clear()  # an emptied dict keeps its table
             item._chunk = None
 
     def due(self, now: float) -> dict[Q, None] | None:

@@ -13,7 +13,7 @@ from contextvars import Token
 from math import inf
 from threading import get_ident
 from types import CodeType, FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 
 import anyio
 import anyio.lowlevel
@@ -112,6 +112,16 @@ class Block:
         assert self.task is not None
         self.sent += 1
         self.task.cancel()
+
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers find it by themselves
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError(
+                "use 'async with session(...)', not 'with session(...)'; so for attach()"
+            )
+
+        def __exit__(self, *exc: object) -> None:
+            """Be here, so that ``with`` gets as far as the advice."""
 
     async def __aenter__(self) -> Session:
         supervisor = self._supervisor

@@ -36,14 +36,14 @@ class Load(OwnedTask):
     def waits_for(self, other: Load) -> bool:
         """Tell whether this load cannot end before *other* does."""
         seen: dict[Load, None] = {}
-        ahead = [self]
+        ahead: list[Load] = [self]
         while ahead:
             load = ahead.pop()
             if load is other:
                 return True
             if load not in seen:
                 seen[load] = None
-                ahead += load.needs
+                ahead.extend(load.needs)
         return False
 
     async def run(self, session: Session, factory: Callable[[], Awaitable[Any]]) -> None:

@@ -104,6 +104,14 @@ class Registry(Hooks, Mapping[str, Session]):
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise copy_refused("a Supervisor", "each process and each event loop has its own")
 
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers find it by themselves
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError("use 'async with Supervisor()', not 'with Supervisor()'")
+
+        def __exit__(self, *exc: object) -> None:
+            """Be here, so that ``with`` gets as far as the advice."""
+
     # A mapping of the live sessions
 
     def __getitem__(self, id: str) -> Session:

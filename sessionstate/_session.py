@@ -231,12 +231,7 @@ class Session(Belongings):
             self._supervisor._expiry.arm(tick)
 
     def _leave_queue(self) -> None:
-        chunk = self._chunk
-        if chunk is not None:
-            del chunk[self]
-            if not chunk:
-                chunk.clear()  # an emptied dict keeps its table
-            self._chunk = None
+        DeadlineQueue[Session].discard(self)
 
     def _go_idle(self) -> None:
         """Nobody is inside: let the clock run that fits."""

@@ -70,7 +70,7 @@ class OwnedTask:
             coro.close()
             self.forget()
             (session._tasks or {}).pop(self, None)
-            if session._ending is not None:
+            if session._ending is not None:  # pragma: no cover - by its own first, eager step
                 session._ending.task_ended(self, error)
             raise
         task.add_done_callback(self._done)
