@@ -4,8 +4,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sessionstate import Session, SessionClosed, Supervisor
-from tests.virtual_time import run
+from sessionstate import CloseReason, Session, SessionClosed, SessionState, Supervisor
+from sessionstate._teardown import UNDER_WAY
+from tests.virtual_time import Clock, run
 
 
 class TestIdentity:
@@ -107,3 +108,21 @@ class TestLog:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert [record.name for record in caplog.records] == ["sessionstate"]
+
+
+class TestStranded:
+    async def test_supervisor_is_left_all_the_same(
+        self, clock: Clock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """
+        A session whose clean-up broke off half-way does not keep its supervisor from being left.
+        """
+        async with Supervisor(shutdown_timeout=3) as supervisor:
+            session = await supervisor.open("a")
+            session.close_soon()
+            session._ending = UNDER_WAY[CloseReason.COMPLETED]  # as after a RecursionError
+            supervisor._closing["a"] = session
+        assert clock.now == 3
+        assert session.state is SessionState.CLOSED
+        assert not supervisor._closing
+        assert "'a'" in caplog.text
