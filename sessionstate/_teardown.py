@@ -50,12 +50,8 @@ def end(
     session._end = (reason, session._clock())
     if reason is not COMPLETED:  # these are what is left of all that were opened
         supervisor._counts.by_reason[reason] += 1
-    chunk = session._chunk
-    if chunk is not None:
-        del chunk[session]
-        if not chunk:
-            chunk.clear()  # an emptied dict keeps its table
-        session._chunk = None
+    if session._chunk is not None:
+        session._leave_queue()
     found = supervisor._live.pop(session.id, None)
     if found is not session and found is not None:
         supervisor._live[session.id] = found
