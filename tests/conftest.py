@@ -119,6 +119,14 @@ def _uvloop() -> asyncio.AbstractEventLoop:
 
 
 @pytest.fixture
+def log() -> list[str]:
+    """
+    Give a list for what happens, in order.
+    """
+    return []
+
+
+@pytest.fixture
 async def clock() -> Clock:
     """
     Give the virtual clock of the test's loop.

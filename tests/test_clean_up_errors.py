@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.virtual_time
 
 
-@pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list for what happens, in order.
-    """
-    return []
-
-
 class TestErrors:
     async def test_each_step_runs_and_each_error_is_raised_once(
         self, supervisor: Supervisor, log: list[str]

@@ -29,14 +29,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.virtual_time
 
 
-@pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list for what happens, in order.
-    """
-    return []
-
-
 class TestDecision:
     async def test_is_synchronous(self, supervisor: Supervisor) -> None:
         """

@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.virtual_time
 
 
-@pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list for what happens, in order.
-    """
-    return []
-
-
 ASKS: dict[str, Ask] = {
     "close": lambda supervisor: supervisor.close("a"),
     "lookup": lambda supervisor: supervisor.lookup("a"),

@@ -32,14 +32,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.virtual_time
 
 
-@pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list for what happens, in order.
-    """
-    return []
-
-
 class TestNothingOwned:
     @pytest.mark.parametrize("enter", ["session", "open"])
     @pytest.mark.parametrize("callbacks", [0, 2])

@@ -36,14 +36,6 @@ async def s(supervisor: Supervisor) -> Session:
     return await supervisor.open("a")
 
 
-@pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list of what happened.
-    """
-    return []
-
-
 class TestCallbacks:
     async def test_last_in_first_out_with_arguments(self, s: Session, log: list[str]) -> None:
         """

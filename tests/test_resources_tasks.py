@@ -35,14 +35,6 @@ async def s(supervisor: Supervisor) -> Session:
     return await supervisor.open("a")
 
 
-@pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list of what happened.
-    """
-    return []
-
-
 class TestTasks:
     async def test_ends_with_its_session(self, s: Session, log: list[str]) -> None:
         """

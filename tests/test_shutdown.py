@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.virtual_time
 
 
-@pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list for what happens, in order.
-    """
-    return []
-
-
 class TestLeaving:
     async def test_ends_every_session(self, clock: Clock, log: list[str]) -> None:
         """

@@ -22,14 +22,6 @@ pytestmark = pytest.mark.virtual_time
 
 
 @pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list for what happens, in order.
-    """
-    return []
-
-
-@pytest.fixture
 async def ten(start_supervisor: Any) -> Supervisor:
     """
     Give a supervisor whose clean-ups have ten seconds.

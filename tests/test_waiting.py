@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.virtual_time
 
 
-@pytest.fixture
-def log() -> list[str]:
-    """
-    Give a list for what happens, in order.
-    """
-    return []
-
-
 class TestOwnersWait:
     @pytest.mark.parametrize("times", [1, 2, 3])
     @pytest.mark.parametrize("when", ["body", "clean-up"])
