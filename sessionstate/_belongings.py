@@ -138,7 +138,7 @@ class Belongings:
             TypeError: If *call* cannot be called.
         """
         self._check_not_closed()
-        callback = AsyncCallback(self, _callable(call), args, kwargs)
+        callback = AsyncCallback(self, callable_(call), args, kwargs)
         self._own(callback)
         return callback
 
@@ -259,7 +259,7 @@ class Belongings:
             TypeError: If *factory* is no function, or does not return an awaitable.
         """
         self._check_open()
-        return await load(cast("Session", self), key, _callable(factory))
+        return await load(cast("Session", self), key, callable_(factory))
 
     def _own(self, step: Callback | HostedContext) -> None:
         if self._steps is None:
@@ -279,7 +279,7 @@ def _check_plain(call: object) -> None:
         )
 
 
-def _callable(call: Callable[P, T]) -> Callable[P, T]:
+def callable_(call: Callable[P, T]) -> Callable[P, T]:
     given: object = call
     if not callable(given):
         if isinstance(given, Coroutine):
@@ -295,7 +295,7 @@ def _callable(call: Callable[P, T]) -> Callable[P, T]:
 def _coroutine(
     call: Callable[..., Any], args: tuple[Any, ...], **kwargs: object
 ) -> Coroutine[Any, Any, object]:
-    coro: Coroutine[Any, Any, object] = _callable(call)(*args, **kwargs)
+    coro: Coroutine[Any, Any, object] = callable_(call)(*args, **kwargs)
     if not isinstance(coro, Coroutine):
         raise TypeError(f"an async function is needed, but {describe(call)} returned {coro!r}")
     return coro

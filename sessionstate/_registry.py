@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+import weakref
 from collections.abc import Awaitable, Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from contextvars import Context
 from math import inf
@@ -13,6 +14,7 @@ from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
 from ._admission import Admission
+from ._alarms import Tenancy, Tenant
 from ._context import Task, copy_refused, current
 from ._errors import SessionNotFound, SupervisorClosed
 from ._events import Observers, logger
@@ -70,6 +72,7 @@ class Registry(Hooks, Mapping[str, Session]):
         "_shutdown",
         "_shutdown_ends",
         "_shutdown_timeout",
+        "_tenancies",
         "_thread",
         "_unused_timeout",
         "name",
@@ -99,6 +102,7 @@ class Registry(Hooks, Mapping[str, Session]):
     _running: bool
     _shutdown: Shutdown | None
     _shutdown_ends: float
+    _tenancies: weakref.WeakSet[Tenancy]
     _thread: int
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
@@ -225,6 +229,17 @@ class Registry(Hooks, Mapping[str, Session]):
     def _expiry_failed(self, session: Session, error: Exception) -> None:
         self._counts.expiry_errors += 1
         logger.error("ending session %r, which is due, failed", session.id, exc_info=error)
+
+    def _house(self, tenant: Tenant) -> Tenancy:
+        """Let a container expire promptly, and empty it when the supervisor is left."""
+        self._check_loop()
+        self._check_running()
+        tenancy = Tenancy(self._expiry, tenant)
+        self._tenancies.add(tenancy)
+        return tenancy
+
+    def _left_error(self) -> SupervisorClosed:
+        return SupervisorClosed(f"supervisor {self.name!r} was left: it keeps nothing any more")
 
     def _keep(self, task: Task) -> None:
         """Keep a task that nobody waits for from being collected, until it is done."""

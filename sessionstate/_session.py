@@ -6,10 +6,10 @@ from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
-from ._belongings import Belongings
 from ._clock import Seconds, seconds
 from ._context import EMPTY, copy_refused, would_deadlock
 from ._deadlines import DeadlineQueue, grain_of
+from ._dependants import Dependants
 from ._errors import SessionClosed
 from ._reasons import CloseReason, SessionState
 from ._report import describe_session
@@ -40,7 +40,7 @@ class Policy:
         self.stall, self.stall_grain = stall, grain_of(stall)
 
 
-class Session(Belongings):
+class Session(Dependants):
     """
     One life of one id: an `contextlib.AsyncExitStack` with a name, a deadline and a reason.
 

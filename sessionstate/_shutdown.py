@@ -125,6 +125,8 @@ class Shutdown:
             await self._woken()
         if self._timer is not None:
             self._timer.cancel()
+        for tenancy in list(supervisor._tenancies):
+            tenancy.vacate(supervisor._left_error)
         supervisor._expiry.stop()
         supervisor._observers.end()
         strike_off(supervisor._loop, supervisor)

@@ -17,6 +17,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from ._admission import Admission, WhenFull, merged, number
+from ._alarms import Tenancy
 from ._clock import UNSET, Seconds, Unset, clock_of, limit, named_limit, seconds
 from ._context import Task
 from ._default import enlist
@@ -125,6 +126,7 @@ class Supervisor(Registry):
         self._expiry = Expiry(self)
         self._context = Context()  # timers keep their context alive: a clean one pins nothing
         self._abandoned: dict[Task, None] = {}
+        self._tenancies: weakref.WeakSet[Tenancy] = weakref.WeakSet()
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
         self._thread = 0
         self._code: CodeType | None = None
