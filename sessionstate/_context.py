@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -70,22 +71,33 @@ def would_deadlock(session: Session) -> bool:
     clean-ups waits, directly or through others, for a session of which that is true.
     """
     task, mine = running_task(), serving.get()
-    if session._end is not None and not mine:  # nothing can lead back here
-        return holds(task, session)
-    seen = {session: None}
-    ahead = [session]
+    if session._end is not None and not mine and session._ties is None:
+        return holds(task, session)  # nothing can lead back here
+    family = dict.fromkeys(with_children(session))
+    seen = dict(family)
+    ahead = list(family)
     for other in ahead:  # which grows
         if other in mine:
             return True
         # A holder of a session that has ended is interrupted, and so are its waits.
-        if (other is session or session._end is None) and holds(task, other):
+        if (other in family or session._end is None) and holds(task, other):
             return True
         waiters = [block.task for block in other._holders or ()]
         waiters += _serving_waits.get(other, ())
         new = {_waiting[each]: None for each in waiters if each in _waiting}
+        new = {each: None for waited in new for each in with_children(waited)}
         ahead += [each for each in new if each not in seen]
         seen |= new
     return False
+
+
+def with_children(session: Session) -> list[Session]:
+    """Return *session* and those that close before it can: children, and their children."""
+    found = [session]
+    for each in found:  # which grows
+        if each._ties is not None:
+            found += each._ties.children
+    return found
 
 
 class Waiting:
@@ -124,6 +136,6 @@ def describe(call: object) -> str:
     """Name a callable or context as a reader of its source would."""
     name = getattr(call, "__qualname__", None)
     if name is None:
-        inner = getattr(call, "func", None)  # functools.partial
-        return describe(inner) if inner is not None else type(call).__qualname__
+        # Not whatever has a `func`: a mock has one, which has one, without end.
+        return describe(call.func) if isinstance(call, partial) else type(call).__qualname__
     return str(name)

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
 import anyio
 import anyio.lowlevel
 
-from ._context import Task, current, current_task, would_deadlock
+from ._bounds import Wanted
+from ._context import current, current_task, would_deadlock
+from ._holds import Holder
 from ._reasons import CloseReason
 from ._session import Session
 from ._sites import place
@@ -35,19 +37,20 @@ USED: Final[Any] = object()  # stands for the session before it is found and aft
 
 class Settings(NamedTuple):
     """
-    What a call named of a session's limits, in seconds; None for what it did not.
+    What a call named of a session's limits, in seconds, and of its ties; None for what it did not.
     """
 
     idle: float | None = None
     linger: float | None = None
     stall: float | None = None
     max_age: float | None = None
+    wanted: Wanted | None = None
 
 
 NOTHING_NAMED: Final = Settings()
 
 
-class Block:
+class Block(Holder):
     """
     A block that holds a session while somebody is inside; good for one ``async with``.
     """
@@ -55,25 +58,18 @@ class Block:
     __slots__ = (
         "_cancelling",
         "_code",
-        "_id",
         "_lasti",
         "_session",
         "_settings",
         "_supervisor",
-        "sent",
-        "task",
         "token",
     )
 
-    owner = False
-    """Whether the session ends when the last one of this kind leaves."""
-    creates = True
-    """Whether it opens a session where there is none."""
+    ordinary = True
+    """Whether it may take the ordinary way in, if nothing else stands against that."""
+    strict = False
+    """Whether it opens no session where there is none."""
 
-    task: Task | None
-    """The task that entered."""
-    sent: int
-    """How often it was cancelled because the session ended."""
     token: Token[Session]
     """What makes the session around the current one again."""
 
@@ -102,17 +98,6 @@ class Block:
         name = "no task" if self.task is None else self.task.get_name()
         return f"{kind} in {name} at {place(self._code, self._lasti)}"
 
-    @property
-    def runs(self) -> bool:
-        """Whether the task that entered is still there to leave."""
-        return self.task is not None and not self.task.done()
-
-    def interrupt(self) -> None:
-        """Cancel the task inside; its block takes that back."""
-        assert self.task is not None
-        self.sent += 1
-        self.task.cancel()
-
     if not TYPE_CHECKING:  # pragma: no branch - type checkers find it by themselves
 
         def __enter__(self) -> NoReturn:
@@ -137,7 +122,7 @@ class Block:
                 admission.slow
                 or len(live) >= admission.room
                 or self._id in supervisor._closing
-                or not self.creates
+                or not self.ordinary
             ):
                 session = await self._find(admission)
                 now = supervisor._clock()
@@ -176,6 +161,8 @@ class Block:
             session._limit = limit = session._policy.stall
             if limit < inf or session._max_age < inf:
                 session._go_open()
+            if session._ties is not None:
+                session._ties.held(session)
         else:
             session._holders[self] = None
         if admission.slow and admission.opening:
@@ -203,7 +190,6 @@ class Block:
         session = self._session
         if session is None or session is USED:
             raise RuntimeError(f"this block of session {self._id!r} is not entered, or was left")
-        # Written out, as `let_go`.
         self._session = USED
         holders = session._holders
         last = False
@@ -212,6 +198,8 @@ class Block:
             if not holders:
                 session._holders = None
                 last = True
+                if session._ties is not None:
+                    session._ties.released(session)
         # The clean-up runs in here, and still sees the session as the current one.
         try:
             if session._end is not None:
@@ -245,14 +233,10 @@ class Block:
             except ValueError:  # left by another task than entered it
                 pass
 
-    def let_go(self, session: Session) -> bool:
-        """Hold *session* no longer; tell whether nobody does."""
+    def let_go(self, session: Session) -> None:
+        """Hold *session* no longer."""
         self._session = USED
-        holders = session._holders
-        if holders is not None:
-            holders.pop(self, None)
-            session._holders = holders or None
-        return session._holders is None
+        session._unhold(self)
 
     async def _leave(
         self, session: Session, ending: Ending | None, error: BaseException | None
@@ -357,7 +341,7 @@ class Opener(Visitor):
 
     __slots__ = ("was_entered",)
 
-    creates = False
+    ordinary = False
     was_entered: bool
     """Whether somebody had entered the session before."""
 
@@ -369,4 +353,25 @@ class StrictVisitor(Visitor):
 
     __slots__ = ()
 
-    creates = False
+    ordinary = False
+    strict = True
+
+
+class TiedOwner(Owner):
+    """
+    An owner of a session with a parent, a group or a weight, for which there must be room.
+    """
+
+    __slots__ = ()
+
+    ordinary = False
+
+
+class TiedVisitor(Visitor):
+    """
+    A visitor of a session with a parent, a group or a weight, for which there must be room.
+    """
+
+    __slots__ = ()
+
+    ordinary = False

@@ -47,6 +47,10 @@ class CloseReason(StrEnum):
     """It was held for `stall_timeout` seconds without activity."""
     EVICTED = "evicted"
     """It was idle longest when room was needed for another session."""
+    SHED = "shed"
+    """It was idle longest when memory ran short."""
+    PARENT = "parent"
+    """The session that it is a child of ended."""
     RESOURCE_FAILED = "resource_failed"
     """A task or context that it owns crashed."""
     SHUTDOWN = "shutdown"
@@ -67,6 +71,7 @@ _AUTOMATIC = frozenset(
         CloseReason.EXPIRED,
         CloseReason.STALLED,
         CloseReason.EVICTED,
+        CloseReason.SHED,
         CloseReason.RESOURCE_FAILED,
     }
 )

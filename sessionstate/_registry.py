@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
 from ._admission import Admission
 from ._alarms import Tenancy, Tenant
+from ._bounds import Bounds
 from ._context import Task, copy_refused, current
 from ._errors import SessionNotFound, SupervisorClosed
 from ._events import Observers, logger
@@ -50,6 +51,7 @@ class Registry(Hooks, Mapping[str, Session]):
         "__weakref__",
         "_abandoned",
         "_admission",
+        "_bounds",
         "_clock",
         "_close_timeout",
         "_closing",
@@ -83,6 +85,7 @@ class Registry(Hooks, Mapping[str, Session]):
 
     _abandoned: dict[Task, None]
     _admission: Admission
+    _bounds: Bounds
     _clock: Callable[[], float]
     _close_timeout: float
     _closing: dict[str, Session]
@@ -178,7 +181,7 @@ class Registry(Hooks, Mapping[str, Session]):
             closing=len(self._closing),
             unbounded=live - idle - held,
             queued=idle + held,
-            waiting=len(self._admission.waiting),
+            waiting=len(self._admission.waiting) + len(self._admission.in_line),
             opened=self._number,
             closed=self._number - live,
             closed_by_reason=MappingProxyType(
@@ -191,6 +194,7 @@ class Registry(Hooks, Mapping[str, Session]):
             expiry_errors=counts.expiry_errors,
             restarts=counts.restarts,
             dropped_events=counts.dropped_events,
+            weight=self._bounds.weight.total,
         )
 
     def dump(self) -> str:

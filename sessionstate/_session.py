@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 from ._clock import Seconds, seconds
 from ._context import EMPTY, copy_refused, would_deadlock
 from ._deadlines import DeadlineQueue, grain_of
-from ._dependants import Dependants
 from ._errors import SessionClosed
 from ._reasons import CloseReason, SessionState
 from ._report import describe_session
 from ._sites import place
 from ._teardown import Ending, end
+from ._ties import Tied
 from ._waiting import WAITERS, settle, wait_plainly
 
 if TYPE_CHECKING:
     from types import CodeType
 
-    from ._holders import Block
     from ._supervisor import Supervisor
 
 OPEN, IDLE = SessionState.OPEN, SessionState.IDLE
@@ -40,7 +39,7 @@ class Policy:
         self.stall, self.stall_grain = stall, grain_of(stall)
 
 
-class Session(Dependants):
+class Session(Tied):
     """
     One life of one id: an `contextlib.AsyncExitStack` with a name, a deadline and a reason.
 
@@ -59,7 +58,6 @@ class Session(Dependants):
         "_ending",
         "_entered",
         "_extended",
-        "_holders",
         "_lasti",
         "_left",
         "_limit",
@@ -68,7 +66,6 @@ class Session(Dependants):
         "_supervisor",
         "id",
         "incarnation",
-        "last_used",
         "opened_at",
     )
 
@@ -78,11 +75,8 @@ class Session(Dependants):
     """Which life this is: a number that grows, unique in its supervisor."""
     opened_at: float
     """When it was opened, in seconds of the supervisor's clock."""
-    last_used: float
-    """When it was last used, in seconds of the supervisor's clock."""
 
     _chunk: dict[Any, None] | None
-    _holders: dict[Block, None] | None
     _left: tuple[CloseReason, BaseException | None] | None
     _end: tuple[CloseReason, float] | None
     _ending: Ending | None
@@ -108,7 +102,7 @@ class Session(Dependants):
         self._entered = False
         self._slots = EMPTY
         self._holders = self._left = self._tasks = self._steps = None
-        self._chunk = self._end = self._ending = None
+        self._chunk = self._end = self._ending = self._ties = None
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise copy_refused("a Session", "pass its id, and look it up with supervisor.get(id)")
@@ -202,6 +196,8 @@ class Session(Dependants):
         self._extended = max(self._extended, until)
 
     def _due(self) -> float:
+        if self._ties is not None and self._holders:
+            self.last_used = self._ties.latest_use(self)
         due = self.last_used + self._limit
         # Without max() and min(): they are calls, and this runs at every wake-up.
         if due < self._extended:  # noqa: PLR1730
@@ -332,6 +328,9 @@ class Session(Dependants):
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
+        ties, self._ties = self._ties, None
+        if ties is not None:
+            ties.closed(self)
 
     def _closed_error(self) -> SessionClosed:
         if self._ending is not None:

@@ -15,6 +15,7 @@ from ._resources import hide
 from ._teardown import end
 
 if TYPE_CHECKING:
+    from ._session import Session
     from ._supervisor import Supervisor
 
 SLICE = 500  # sessions ended before others get their turn
@@ -36,7 +37,10 @@ class Shutdown:
         self._fatal: BaseException | None = None
         task, mine = running_task(), serving.get()
         sessions = [*supervisor._live.values(), *supervisor._closing.values()]
-        self._left_out = {each: None for each in sessions if each in mine or holds(task, each)}
+        left_out = [each for each in sessions if each in mine or holds(task, each)]
+        for each in left_out:  # which grows: parents wait for their children
+            left_out += [each.parent] if each.parent is not None else []
+        self._left_out = dict.fromkeys(left_out)
         supervisor._running = False
         supervisor._admission.close()
         if supervisor._shutdown_timeout < float("inf"):
@@ -93,10 +97,12 @@ class Shutdown:
 
     def _hurry(self) -> None:
         self._late = True
-        for session in list(self._supervisor._live.values()):
+        for session in reversed(list(self._supervisor._live.values())):
             end(session, CloseReason.SHUTDOWN)
-        closing = self._supervisor._closing.values()
-        for session in [each for each in closing if each not in self._left_out]:
+        closing = [
+            each for each in self._supervisor._closing.values() if each not in self._left_out
+        ]
+        for session in sorted(closing, key=_age, reverse=True):  # children before parents
             try:
                 session._hurry()
             except Exception:
@@ -115,7 +121,7 @@ class Shutdown:
         supervisor = self._supervisor
         sessions = list(supervisor._live.values())
         while sessions:
-            for session in sessions[-SLICE:]:
+            for session in reversed(sessions[-SLICE:]):  # children before parents
                 end(session, CloseReason.SHUTDOWN)
             del sessions[-SLICE:]
             await asyncio.sleep(0)
@@ -135,3 +141,7 @@ class Shutdown:
             self._over.set_result(None)
         else:
             self._over.set_exception(self._fatal)
+
+
+def _age(session: Session) -> int:
+    return session.incarnation

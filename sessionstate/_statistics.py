@@ -50,6 +50,8 @@ class Statistics:
     """How often the supervisor's task was begun again."""
     dropped_events: int
     """Events that slow readers of `events` did not get."""
+    weight: float
+    """What all live sessions weigh together; what `max_weight` limits."""
 
 
 class Counts:

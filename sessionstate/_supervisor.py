@@ -8,34 +8,37 @@ import weakref
 from collections.abc import Callable
 from contextvars import Context
 from math import inf
-from secrets import token_hex
 from threading import get_ident
 from types import CodeType, TracebackType
-from typing import Self, TypeVar, overload
+from typing import Self, TypeVar
 
 import anyio
 from anyio.abc import TaskStatus
 
-from ._admission import Admission, WhenFull, merged, number
+from ._admission import Admission
 from ._alarms import Tenancy
-from ._clock import UNSET, Seconds, Unset, clock_of, limit, named_limit, seconds
+from ._bounds import Bounds
+from ._clock import Seconds, clock_of, limit, seconds
 from ._context import Task
 from ._default import enlist
+from ._entrances import Entrances
 from ._events import Observers
 from ._expiry import Expiry
-from ._holders import NOTHING_NAMED, Block, Opener, Owner, Settings, StrictVisitor, Visitor
 from ._reasons import CloseReason
-from ._registry import Live, Registry, check_id
+from ._registry import Live, check_id
+from ._room import WhenFull, number
 from ._session import Policy, Session, check_reason
 from ._shutdown import Shutdown
 from ._statistics import Counts
+from ._teardown import Ending, end
+from ._ties import check_group, weight_of
 from ._waiting import settle
 
 D = TypeVar("D")
 R = TypeVar("R")
 
 
-class Supervisor(Registry):
+class Supervisor(Entrances):
     """
     Owns sessions: opens them, watches their deadlines and ends them.
 
@@ -58,6 +61,9 @@ class Supervisor(Registry):
         close_timeout: The budget, in seconds, of one session's whole clean-up.
         shutdown_timeout: Seconds within which leaving the supervisor ends every session.
         max_closing: How many clean-ups may run at once before openings and expiry wait for them.
+        max_per_group: How many sessions opened with one *group* may be live at once.
+        max_children: How many live descendants a session may have.
+        max_weight: How much all sessions may weigh together, in the unit of their weights.
         default: Whether the module functions and maps of this event loop use this supervisor.
         clock: A monotonic clock, in seconds. Default: `time.monotonic`, or the loop's own where its
             time is not real. It must run as fast as the loop's: a jump ahead is noticed when the
@@ -81,6 +87,9 @@ class Supervisor(Registry):
         close_timeout: Seconds | None = 5.0,
         shutdown_timeout: Seconds | None = 15.0,
         max_closing: int | None = 1_000,
+        max_per_group: int | None = None,
+        max_children: int | None = None,
+        max_weight: float | None = None,
         default: bool = True,
         clock: Callable[[], float] | None = None,
         name: str = "sessionstate",
@@ -122,6 +131,11 @@ class Supervisor(Registry):
             when_full,
             limit("open_timeout", open_timeout),
             number("max_closing", max_closing),
+        )
+        self._bounds = Bounds(
+            inf if max_weight is None else weight_of(max_weight, "max_weight"),
+            number("max_per_group", max_per_group),
+            number("max_children", max_children),
         )
         self._expiry = Expiry(self)
         self._context = Context()  # timers keep their context alive: a clean one pins nothing
@@ -188,148 +202,6 @@ class Supervisor(Registry):
             self._shutdown = Shutdown(self)
         await self._shutdown.wait()
 
-    # Ways into a session
-
-    def session(
-        self,
-        id: str | None = None,
-        *,
-        linger: Seconds | Unset = UNSET,
-        max_age: Seconds | Unset | None = UNSET,
-        stall_timeout: Seconds | Unset | None = UNSET,
-    ) -> Block:
-        """
-        Return a block that is the session: when its last owner leaves, the session ends.
-
-        It opens the session, or joins the one that is live; of one that is closing, it waits for
-        the end and opens a new one. Leaving waits for the whole clean-up, through every
-        cancellation. When the session ends while somebody is inside, the body is cancelled at its
-        await and the block raises `SessionClosed`, unless the body asked for the end itself.
-
-        Args:
-            id: The id, by which others find it. None for a random one of 128 bits.
-            linger: Seconds that the session stays after its last owner left.
-            max_age: Seconds from its opening after which it ends; None for never. Settled by
-                whoever opens.
-            stall_timeout: Seconds that it may be held without activity; None for ever.
-
-        Raises:
-            SupervisorFull: On entering, if there is no room.
-            SupervisorClosed: On entering, if the supervisor is not running.
-            SessionClosed: On leaving, if the session ended while the body was inside.
-            ExceptionGroup: On leaving, the errors of the clean-up, if the body raised none.
-        """
-        settings = NOTHING_NAMED
-        if linger is not UNSET or max_age is not UNSET or stall_timeout is not UNSET:
-            settings = Settings(
-                None,
-                None if linger is UNSET else seconds("linger", linger, zero=True),
-                named_limit("stall_timeout", stall_timeout),
-                named_limit("max_age", max_age),
-            )
-        frame = sys._getframe(1)
-        if id is None:
-            id = token_hex(16)
-        elif type(id) is not str or not id:
-            id = check_id(id)
-        return Owner(self, id, settings, frame.f_code, frame.f_lasti)
-
-    def attach(
-        self,
-        id: str,
-        *,
-        create: bool = True,
-        idle_timeout: Seconds | Unset | None = UNSET,
-        max_age: Seconds | Unset | None = UNSET,
-        stall_timeout: Seconds | Unset | None = UNSET,
-    ) -> Block:
-        """
-        Return a block that uses a session spanning many requests: it pins the session while inside.
-
-        When the last block is left, the session stays until its idle timeout, whatever the block
-        raised. Leaving waits for nothing.
-
-        Args:
-            id: The session's id.
-            create: Whether to open the session if there is none.
-            idle_timeout: Seconds that it may go unused while nobody is inside; None for ever.
-            max_age: Seconds from its opening after which it ends; None for never. Settled by
-                whoever opens.
-            stall_timeout: Seconds that it may be held without activity; None for ever.
-
-        Raises:
-            SessionNotFound: On entering, at once, if there is none and *create* is false.
-            SupervisorFull: On entering, if there is no room.
-            SupervisorClosed: On entering, if the supervisor is not running.
-            SessionClosed: On leaving, if the session ended while the body was inside.
-        """
-        settings = NOTHING_NAMED
-        if idle_timeout is not UNSET or max_age is not UNSET or stall_timeout is not UNSET:
-            settings = Settings(
-                named_limit("idle_timeout", idle_timeout),
-                None,
-                named_limit("stall_timeout", stall_timeout),
-                named_limit("max_age", max_age),
-            )
-        frame = sys._getframe(1)
-        kind = Visitor if create else StrictVisitor
-        if type(id) is not str or not id:
-            id = check_id(id)
-        return kind(self, id, settings, frame.f_code, frame.f_lasti)
-
-    async def open(
-        self,
-        id: str,
-        *,
-        idle_timeout: Seconds | Unset | None = UNSET,
-        max_age: Seconds | Unset | None = UNSET,
-    ) -> Session:
-        """
-        Open a session that no block holds, or touch the one that is live, and return it.
-
-        Args:
-            id: The session's id.
-            idle_timeout: Seconds that it may go unused; None for ever.
-            max_age: Seconds from its opening after which it ends; None for never. Settled by
-                whoever opens.
-
-        Raises:
-            SupervisorFull: If there is no room.
-            SupervisorClosed: If the supervisor is not running.
-            SessionClosed: If it ended while its `on_open` hooks ran.
-        """
-        settings = Settings(
-            named_limit("idle_timeout", idle_timeout), None, None, named_limit("max_age", max_age)
-        )
-        self._check_loop()
-        frame = sys._getframe(1)
-        return await self._admission.open(
-            Opener(self, check_id(id), settings, frame.f_code, frame.f_lasti)
-        )
-
-    async def lookup(self, id: str) -> Session | None:
-        """
-        Same as `get`, but wait for an id that is being closed to settle first.
-
-        Raises:
-            RuntimeError: In the clean-up, an owned task or a block of the session that is being
-                closed.
-        """
-        while (session := self._closing.get(check_id(id))) is not None:
-            self._check_loop()
-            await self._admission.wait_settled(session)
-        return self._live.get(id)
-
-    @overload
-    def get(self, id: str, default: None = None, /) -> Session | None: ...
-    @overload
-    def get(self, id: str, default: Session | D, /) -> Session | D: ...
-    def get(self, id: str, default: Session | D | None = None, /) -> Session | D | None:
-        """
-        Return the live session with this id, or *default*; never create, touch or wait.
-        """
-        return self._live.get(id, default)
-
     # Ways out
 
     def close_soon(self, id: str, /, *, reason: CloseReason = CloseReason.DELETED) -> bool:
@@ -344,6 +216,56 @@ class Supervisor(Registry):
         if session is None:
             return False
         return session.close_soon(reason)
+
+    def close_group_soon(self, group: str, /, *, reason: CloseReason = CloseReason.DELETED) -> int:
+        """
+        Same as `close_group`, but does not wait.
+
+        Returns:
+            How many ends this call decided.
+        """
+        return len(self._end_group(group, reason, claim=False))
+
+    async def close_group(self, group: str, /, *, reason: CloseReason = CloseReason.DELETED) -> int:
+        """
+        End every live session that was opened with this *group*, and wait for their clean-up.
+
+        Newest first, so that children end before their parents. Cancelling the wait stops the
+        waiting, not the clean-up. What would be a deadlock is not waited for, as in `close`.
+
+        Returns:
+            How many ends this call decided.
+
+        Raises:
+            ExceptionGroup: The errors of their clean-up.
+        """
+        ended = self._end_group(group, reason, claim=True)
+        errors: list[Exception] = []
+        for session, ending in ended.items():
+            try:
+                await settle(session, ending)
+            except ExceptionGroup as error:
+                errors.append(error)
+            except BaseException:
+                for other, its_ending in ended.items():
+                    if other is not session:
+                        its_ending.disclaim(other)
+                raise
+        if errors:
+            raise ExceptionGroup(f"errors in the clean-up of group {group!r}", errors)
+        return len(ended)
+
+    def _end_group(self, group: str, reason: CloseReason, *, claim: bool) -> dict[Session, Ending]:
+        check_reason(reason)
+        check_group(group)
+        self._check_loop()
+        bound = self._bounds.groups.get(group)
+        ended: dict[Session, Ending] = {}
+        for session in reversed(list(bound.members)) if bound is not None else ():
+            ending = end(session, reason, claim=claim, asked=True)
+            if ending is not None:
+                ended[session] = ending
+        return ended
 
     async def close(self, id: str, *, reason: CloseReason = CloseReason.DELETED) -> bool:
         """
@@ -383,19 +305,3 @@ class Supervisor(Registry):
             self._check_running()
         if self._running and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.close_soon, id)
-
-    # For the other modules
-
-    def _create(self, block: Block, now: float) -> Session:
-        session = Session(self, block._id, now, block._code, block._lasti)
-        self._live[block._id] = session
-        self._opened(session, block._settings)
-        return session
-
-    def _opened(self, session: Session, settings: Settings) -> None:
-        """Give a new session what its opening named, and tell of it."""
-        session._policy = merged(session._policy, settings)
-        if settings.max_age is not None:
-            session._max_age = settings.max_age
-        if self._observers.active:
-            self._observers.opened(session)

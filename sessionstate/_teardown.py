@@ -20,7 +20,7 @@ from ._resources import Callback
 from ._steps import Steps
 
 if TYPE_CHECKING:
-    from ._holders import Block
+    from ._holds import Holder
     from ._session import Session
 
 COMPLETED: Final = CloseReason.COMPLETED  # 3.11 looks enum members up in Python
@@ -52,10 +52,18 @@ def end(
         supervisor._counts.by_reason[reason] += 1
     if session._chunk is not None:
         session._leave_queue()
+    ties = session._ties
+    if ties is not None:
+        ties.ended(session)
     found = supervisor._live.pop(session.id, None)
     if found is not session and found is not None:
         supervisor._live[session.id] = found
-    if session._holders or session._tasks or supervisor._observers.active:
+    if (
+        session._holders
+        or session._tasks
+        or supervisor._observers.active
+        or (ties is not None and ties.children)
+    ):
         return _begin(session, Ending(session, reason, error, claim), asked)
     if session._steps:
         if error is not None:  # which the steps may want to see
@@ -65,7 +73,7 @@ def end(
             return ending
     # It owns nothing (any more): no task, no await and no object was needed.
     session._left = None
-    if session._slots is not EMPTY:
+    if session._slots is not EMPTY or ties is not None:
         session._drop()
     if supervisor._admission.slow:
         supervisor._admission.changed()
@@ -80,7 +88,8 @@ def _begin(session: Session, ending: Ending, asked: bool) -> Ending:
     if supervisor._observers.active:
         supervisor._observers.closing(session)
     supervisor._admission.session_ended()
-    if session._holders:
+    ties = session._ties
+    if session._holders or (ties is not None and ties.children):
         ending.begin(session, asked=asked)
     else:
         ending.clean_up(session)
@@ -132,6 +141,7 @@ class Ending(Steps):
     asking: Task | None = None
     """The task of a holder that asked for the end itself."""
     _begun = False
+    _patient = True
     _interrupted = False
 
     def __init__(
@@ -167,7 +177,17 @@ class Ending(Steps):
         # Delivered later: sent at once, 3.11 and 3.12 leave a stray CancelledError behind the
         # block.
         supervisor._loop.call_soon(self.interrupt, context=supervisor._context)
+        ties = session._ties
+        if ties is not None and ties.family is not None:
+            for each in reversed(list(ties.family.members)):
+                end(each, CloseReason.PARENT, asked=asked)
         self._go_on_if_free()
+
+    def children_closed(self, session: Session) -> None:
+        """Go on in the next turn of the loop: a long line of descendants would be a deep stack."""
+        supervisor = session._supervisor
+        self._ends = None  # the children's time was theirs
+        supervisor._loop.call_soon(self._go_on_if_free, context=supervisor._context)
 
     def interrupt(self) -> None:
         """Cancel the innermost block of each task that is still inside and was not told yet."""
@@ -186,7 +206,7 @@ class Ending(Steps):
                 task.add_done_callback(self._go_on_if_free, context=session._supervisor._context)
         self._go_on_if_free()
 
-    def block_left(self, block: Block) -> None:
+    def block_left(self, block: Holder) -> None:
         """Go on if that was the last one; a block around it, in the same task, is told next."""
         if block.task is not None and block.task in self.inside:
             self.inside[block.task] -= 1
@@ -201,7 +221,7 @@ class Ending(Steps):
             supervisor = session._supervisor
             supervisor._loop.call_soon(self.interrupt, context=supervisor._context)
 
-    def _forget(self, block: Block) -> None:
+    def _forget(self, block: Holder) -> None:
         if block.task is not None:  # which may live long, and must not keep what ended here
             block.task.remove_done_callback(self._go_on_if_free)
 
@@ -209,12 +229,16 @@ class Ending(Steps):
         session = self.session
         if session is None or self._begun:
             return
-        if not any(block.runs for block in session._holders or ()):
-            self.clean_up(session)
+        if session._ties is not None and session._ties.children:
+            return
+        if self._patient and any(block.runs for block in session._holders or ()):
+            return
+        self.clean_up(session)
 
     def _stuck(self) -> None:
         """Ask those still inside once more, and go on without them."""
         session = self._still()
+        self._patient = False
         for block in [block for block in session._holders or () if block.runs]:
             block.interrupt()
             session._supervisor._counts.stuck += 1
@@ -226,7 +250,7 @@ class Ending(Steps):
                 ),
                 f"stuck {block.where}",
             )
-        self.clean_up(session)
+        self._go_on_if_free()
 
     def clean_up(self, session: Session) -> None:
         """Begin the steps: nobody is inside any more, or the patience is over."""
@@ -249,6 +273,8 @@ class Ending(Steps):
         self._hurried = True
         if not self._begun:
             self._stuck()
+            if not self._begun:  # it waits for children, which were hurried before
+                self.clean_up(self._still())
         else:
             if self._awaited is None:  # else it has not begun: let it
                 self._ask(inf)

@@ -55,5 +55,5 @@ class TestErrors:
         """
         A reason tells whether the session ended although nobody asked for it.
         """
-        asked = {"completed", "failed", "cancelled", "deleted", "shutdown"}
+        asked = {"completed", "failed", "cancelled", "deleted", "parent", "shutdown"}
         assert {reason.value for reason in CloseReason if not reason.automatic} == asked

@@ -1,0 +1,51 @@
+"""What holds a session: somebody inside a block of it, or a child."""
+
+from __future__ import annotations
+
+from ._context import Task
+
+
+class Holder:
+    """What keeps a session from being idle."""
+
+    __slots__ = ("_id", "sent", "task")
+
+    owner = False
+    """Whether the session ends when the last one of this kind leaves."""
+    task: Task | None
+    """The task that entered."""
+    sent: int
+    """How often it was cancelled because the session ended."""
+
+    @property
+    def where(self) -> str:
+        """
+        Who holds, for people.
+        """
+        raise NotImplementedError
+
+    @property
+    def runs(self) -> bool:
+        """Whether the task that entered is still there to leave."""
+        return self.task is not None and not self.task.done()
+
+    def interrupt(self) -> None:
+        """Cancel the task inside; its block takes that back."""
+        assert self.task is not None
+        self.sent += 1
+        self.task.cancel()
+
+
+class ChildHold(Holder):
+    """Stands for a child session that is held, or is being opened."""
+
+    __slots__ = ()
+
+    def __init__(self, id: str) -> None:
+        self._id = id
+        self.task = None
+        self.sent = 0
+
+    @property
+    def where(self) -> str:
+        return f"child session {self._id!r}"
