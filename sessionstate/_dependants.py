@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, TypeVarTuple, cast
+from typing import TYPE_CHECKING, Any, TypeVarTuple, cast, overload
 
 from ._alarms import Alarm, Tenancy, Tenant
 from ._belongings import Belongings, callable_
-from ._clock import Seconds, seconds
+from ._clock import UNSET, Seconds, seconds
 from ._context import describe
+from ._listeners import Emitter, Handler, listen
 from ._resources import Callback, context_of
 from ._tasks import OwnedTask
 
@@ -50,6 +51,72 @@ class Dependants(Belongings):
         self._own(timer)
         timer.set(timer.due + wait, wait)
         return timer
+
+    @overload
+    def listen(self, emitter: Emitter, event: object, handler: Handler) -> Callback: ...
+    @overload
+    def listen(
+        self,
+        *,
+        subscribe: Callable[[Any], object],
+        unsubscribe: Callable[[Any], object],
+        handler: Handler,
+    ) -> Callback: ...
+    @overload
+    def listen(
+        self, *, subscribe: Callable[[Any], Callable[[], object]], handler: Handler
+    ) -> Callback: ...
+    @overload
+    def listen(
+        self, *, subscribe: Callable[[], object], unsubscribe: Callable[[], object]
+    ) -> Callback: ...
+    @overload
+    def listen(self, *, subscribe: Callable[[], Callable[[], object]]) -> Callback: ...
+    def listen(
+        self,
+        emitter: Any = UNSET,
+        event: object = UNSET,
+        handler: Handler | None = None,
+        *,
+        subscribe: Callable[..., object] | None = None,
+        unsubscribe: Callable[..., object] | None = None,
+    ) -> Callback:
+        """
+        Have *handler* called for each *event* of *emitter*, until the session ends.
+
+        Then the emitter holds nothing of the session any more. A plain handler is called inline, as
+        the session's, and what it returns or raises goes to the emitter; an async one runs as a
+        task of the session. Called from another thread, the handler runs in the loop's thread soon
+        after, the emitter gets None, and an error ends the session as `resource_failed`. A handler
+        is never called once the end is decided, nor twice by two emitters that took it for one. An
+        event does not touch the session.
+
+        Args:
+            emitter: Whatever has one of these, the first that is found: ``on`` with
+                ``remove_listener`` or ``off``; ``add_listener`` with ``remove_listener``;
+                ``connect`` with ``disconnect``, as blinker's signals; a ``subscribe`` that returns
+                a function.
+            event: The event; of a signal the sender, or None for all senders.
+            handler: A function, plain or async.
+            subscribe: Instead of an emitter: what adds the handler. It is called with a function to
+                be added, or without arguments if no *handler* is given.
+            unsubscribe: What takes that back, called with the same; None if *subscribe* returns a
+                function that does.
+
+        Returns:
+            A handle with which to take the registration back at once.
+
+        Raises:
+            SessionClosed: If the session has ended, or ends while the handler is added.
+            TypeError: If it is not clear how to add the handler and how to take it back.
+
+        .. versionadded:: 0.1
+        """
+        self._check_open()
+        session = cast("Session", self)
+        return listen(
+            session, emitter, event, handler, subscribe=subscribe, unsubscribe=unsubscribe
+        )
 
     def _house(self, tenant: Tenant) -> Tenancy:
         """Let a container expire promptly, and empty it when the session ends."""

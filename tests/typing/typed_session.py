@@ -3,14 +3,17 @@ The types of a session's own methods; checked by mypy and pyright, never run.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Self, assert_type
 
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
+from blinker import Signal
+from pyee import EventEmitter
 
-from sessionstate import CloseReason, Session, SessionState, Supervisor, current_session
+from sessionstate import Callback, CloseReason, Session, SessionState, Supervisor, current_session
 
 
 class Database:
@@ -85,6 +88,39 @@ async def resources(s: Session) -> None:
 
     assert_type(await s.get_or_create("profile", load_profile), dict[str, str])
     await s.start(listen, 80)
+
+
+class Bus:
+    """Something to subscribe to."""
+
+    def add(self, handler: Callable[[str], None]) -> None:
+        """Add one."""
+
+    def remove(self, handler: Callable[[str], None]) -> None:
+        """Remove one."""
+
+    def subscribe(self, topic: str, handler: Callable[[str], None]) -> Callable[[], None]:
+        """Add one and return what removes it."""
+        return partial(self.remove, handler)
+
+
+def listeners(s: Session, bus: Bus, emitter: EventEmitter, signal: Signal) -> None:
+    """Each form of emitter is known, and each pair of functions."""
+    assert_type(s.listen(emitter, "message", print), Callback)
+    s.listen(emitter, "message", stream)
+    s.listen(emitter, event="message", handler=print)
+    s.listen(signal, None, print)
+    s.listen(signal, s, handler=stream)
+    s.listen(bus, "message", print)
+    s.listen(subscribe=bus.add, unsubscribe=bus.remove, handler=print)
+    s.listen(subscribe=partial(bus.subscribe, "message"), handler=print)
+    s.listen(subscribe=lambda: s.close_soon, handler=None)  # type: ignore[call-overload]
+    s.listen(subscribe=s.touch, unsubscribe=s.touch)
+    s.listen(subscribe=lambda: s.touch).cancel()
+    s.listen(s, "message", print)  # type: ignore[call-overload]
+    s.listen(emitter, "message")  # type: ignore[call-overload]
+    s.listen(emitter, "message", "print")  # type: ignore[call-overload]
+    s.listen(subscribe=s.touch)  # type: ignore[arg-type]
 
 
 async def ends(s: Session) -> None:
