@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import wraps
 from secrets import token_hex
-from typing import TYPE_CHECKING, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast, overload
 
 from ._admission import merged
 from ._bounds import Wanted
@@ -29,6 +31,31 @@ if TYPE_CHECKING:
     from ._supervisor import Supervisor
 
 D = TypeVar("D")
+P = ParamSpec("P")
+
+NOWHERE: Final = (lambda: None).__code__  # until `opened_at` tells the place
+
+
+def _quick_way(
+    kind: type[Block],
+) -> Callable[[Callable[P, Block]], Callable[P, Block]]:
+    """
+    Take a call that names nothing but an id the short way.
+
+    Each keyword-only parameter that is left out costs a look-up, as much as all the rest.
+    """
+
+    def decorate(full: Callable[P, Block]) -> Callable[P, Block]:
+        @wraps(full)
+        def quick(self: Supervisor, id: Any = None, **named: Any) -> Block:  # noqa: ANN401
+            frame = sys._getframe(1)
+            if named or type(id) is not str or not id:
+                return full(self, id, **named).opened_at(frame)  # type: ignore[arg-type]
+            return kind(self, id, NOTHING_NAMED, frame.f_code, frame.f_lasti)
+
+        return cast("Callable[P, Block]", quick)
+
+    return decorate
 
 
 class Entrances(Registry):
@@ -38,6 +65,7 @@ class Entrances(Registry):
 
     __slots__ = ()
 
+    @_quick_way(Owner)
     def session(
         self,
         id: str | None = None,
@@ -80,32 +108,19 @@ class Entrances(Registry):
                 group.
             ExceptionGroup: On leaving, the errors of the clean-up, if the body raised none.
         """
-        kind: type[Block] = Owner
-        settings = NOTHING_NAMED
-        wanted = None
-        if parent or group or weight is not None or max_children is not UNSET:
-            wanted = self._wanted(parent, group, weight, max_children)
-            kind = TiedOwner
-        if (
-            linger is not UNSET
-            or max_age is not UNSET
-            or stall_timeout is not UNSET
-            or wanted is not None
-        ):
-            settings = Settings(
-                None,
-                None if linger is UNSET else seconds("linger", linger, zero=True),
-                named_limit("stall_timeout", stall_timeout),
-                named_limit("max_age", max_age),
-                wanted,
-            )
-        frame = sys._getframe(1)
-        if id is None:
-            id = token_hex(16)
-        elif type(id) is not str or not id:
-            id = check_id(id)
-        return kind(cast("Supervisor", self), id, settings, frame.f_code, frame.f_lasti)
+        settings = Settings(
+            None,
+            None if linger is UNSET else seconds("linger", linger, zero=True),
+            named_limit("stall_timeout", stall_timeout),
+            named_limit("max_age", max_age),
+            self._wanted(parent, group, weight, max_children),
+        )
+        settings = NOTHING_NAMED if settings == NOTHING_NAMED else settings
+        kind = Owner if settings.wanted is None else TiedOwner
+        id = token_hex(16) if id is None else check_id(id)
+        return kind(cast("Supervisor", self), id, settings, NOWHERE, 0)
 
+    @_quick_way(Visitor)
     def attach(
         self,
         id: str,
@@ -146,29 +161,18 @@ class Entrances(Registry):
             ValueError: On entering, if it is live and was opened with another `max_age`, parent or
                 group.
         """
-        kind: type[Block] = Visitor if create else StrictVisitor
-        settings = NOTHING_NAMED
-        wanted = None
-        if parent or group or weight is not None or max_children is not UNSET:
-            wanted = self._wanted(parent, group, weight, max_children)
-            kind = TiedVisitor if create else StrictVisitor
-        if (
-            idle_timeout is not UNSET
-            or max_age is not UNSET
-            or stall_timeout is not UNSET
-            or wanted is not None
-        ):
-            settings = Settings(
-                named_limit("idle_timeout", idle_timeout),
-                None,
-                named_limit("stall_timeout", stall_timeout),
-                named_limit("max_age", max_age),
-                wanted,
-            )
-        frame = sys._getframe(1)
-        if type(id) is not str or not id:
-            id = check_id(id)
-        return kind(cast("Supervisor", self), id, settings, frame.f_code, frame.f_lasti)
+        settings = Settings(
+            named_limit("idle_timeout", idle_timeout),
+            None,
+            named_limit("stall_timeout", stall_timeout),
+            named_limit("max_age", max_age),
+            self._wanted(parent, group, weight, max_children),
+        )
+        settings = NOTHING_NAMED if settings == NOTHING_NAMED else settings
+        kind = Visitor if settings.wanted is None else TiedVisitor
+        if not create:
+            kind = StrictVisitor
+        return kind(cast("Supervisor", self), check_id(id), settings, NOWHERE, 0)
 
     async def open(
         self,

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
 
 from ._clock import UNSET, Seconds, Unset
 from ._default import current_supervisor
 from ._holders import Block
 from ._session import Session
 
+P = ParamSpec("P")
 
-def session(
+
+def _of_default(described: Callable[P, Block]) -> Callable[P, Block]:
+    """Call the method of that name of the default supervisor."""
+    name = described.__name__
+
+    @wraps(described)
+    def call(*args: P.args, **named: P.kwargs) -> Block:
+        method: Callable[..., Block] = getattr(current_supervisor(), name)
+        return method(*args, **named).opened_at(sys._getframe(1))
+
+    return call
+
+
+@_of_default
+def session(  # type: ignore[empty-body]
     id: str | None = None,
     *,
     linger: Seconds | Unset = UNSET,
@@ -29,20 +47,10 @@ def session(
 
     .. versionadded:: 0.1
     """
-    block = current_supervisor().session(
-        id,
-        linger=linger,
-        max_age=max_age,
-        stall_timeout=stall_timeout,
-        parent=parent,
-        group=group,
-        weight=weight,
-        max_children=max_children,
-    )
-    return block.opened_at(sys._getframe(1))
 
 
-def attach(
+@_of_default
+def attach(  # type: ignore[empty-body]
     id: str,
     *,
     create: bool = True,
@@ -62,15 +70,3 @@ def attach(
 
     .. versionadded:: 0.1
     """
-    block = current_supervisor().attach(
-        id,
-        create=create,
-        idle_timeout=idle_timeout,
-        max_age=max_age,
-        stall_timeout=stall_timeout,
-        parent=parent,
-        group=group,
-        weight=weight,
-        max_children=max_children,
-    )
-    return block.opened_at(sys._getframe(1))
