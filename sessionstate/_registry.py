@@ -5,7 +5,6 @@ The live sessions of one supervisor: a mapping, its figures, and what the other 
 from __future__ import annotations
 
 import asyncio
-import warnings
 import weakref
 from collections.abc import Awaitable, Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from contextvars import Context
@@ -25,7 +24,6 @@ from ._reasons import CloseReason, SessionState
 from ._report import describe_supervisor, dump
 from ._session import Policy, Session
 from ._shutdown import Shutdown
-from ._sites import place
 from ._statistics import Counts, Statistics
 from ._teardown import Ending
 from ._waiting import clean_up_errors
@@ -69,6 +67,7 @@ class Registry(Hooks, Mapping[str, Session]):
         "_max_sessions",
         "_number",
         "_observers",
+        "_pid",
         "_policy",
         "_running",
         "_shutdown",
@@ -101,6 +100,7 @@ class Registry(Hooks, Mapping[str, Session]):
     _max_sessions: float
     _number: int
     _observers: Observers
+    _pid: int
     _policy: Policy
     _running: bool
     _shutdown: Shutdown | None
@@ -255,6 +255,8 @@ class Registry(Hooks, Mapping[str, Session]):
         _ = task.cancelled() or task.exception()  # so that nobody is told that it was not looked at
 
     def _check_running(self) -> None:
+        if self._entered and not self._thread:
+            raise self._inherited_error()
         if not self._running:
             state = "was left" if self._entered else "is not running"
             advice = (
@@ -264,8 +266,14 @@ class Registry(Hooks, Mapping[str, Session]):
             )
             raise SupervisorClosed(f"supervisor {self.name!r} {state}: {advice}")
 
+    def _inherited_error(self) -> RuntimeError:
+        return RuntimeError(
+            f"supervisor {self.name!r} and its sessions belong to the parent process, from which "
+            f"this one was forked: open a supervisor of its own here"
+        )
+
     def _check_loop(self) -> None:
-        if not self._entered:
+        if not self._thread:
             self._check_running()
         if asyncio.get_running_loop() is not self._loop:
             raise RuntimeError(
@@ -295,23 +303,6 @@ class Registry(Hooks, Mapping[str, Session]):
             assert session.id == id
             assert session.state is SessionState.CLOSING
             assert session._ending is not None
-
-    def __del__(self) -> None:
-        if getattr(self, "_running", False) and self._code is not None:
-            warnings.warn(
-                f"{self!r}, entered at {place(self._code, self._lasti)}, was dropped without being "
-                f"left",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
-            for session in [*self._live.values(), *self._closing.values()]:
-                warnings.warn(
-                    f"{session!r}, opened at {session.opened_where}, was dropped unclosed",
-                    ResourceWarning,
-                    source=session,
-                    stacklevel=2,
-                )
 
 
 async def _await(awaitable: Awaitable[object]) -> None:

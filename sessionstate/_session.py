@@ -354,6 +354,8 @@ class Session(Tied):
 
     def _check_thread(self) -> None:
         if get_ident() != self._supervisor._thread:
+            if not self._supervisor._thread:
+                raise self._supervisor._inherited_error()
             raise RuntimeError(
                 f"session {self.id!r} belongs to another thread: use "
                 f"loop.call_soon_threadsafe(...), or supervisor.close_threadsafe({self.id!r}) to "

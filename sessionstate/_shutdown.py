@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ._context import Task, holds, running_task, serving
-from ._default import strike_off
 from ._events import logger
+from ._last import retire
 from ._reasons import CloseReason
 from ._resources import hide
+from ._signals import multiplexer
 from ._teardown import end
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ class Shutdown:
             tenancy.vacate(supervisor._left_error)
         supervisor._expiry.stop()
         supervisor._observers.end()
-        strike_off(supervisor._loop, supervisor)
+        multiplexer.release(supervisor)
+        retire(supervisor)
         self._left_out.clear()
         if self._fatal is None:
             self._over.set_result(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import weakref
 from collections.abc import Callable
@@ -24,11 +25,13 @@ from ._default import enlist
 from ._entrances import Entrances
 from ._events import Observers
 from ._expiry import Expiry
+from ._last import abandon, enrol
 from ._reasons import CloseReason
 from ._registry import Live, check_id
 from ._room import WhenFull, number
 from ._session import Policy, Session, check_reason
 from ._shutdown import Shutdown
+from ._signals import multiplexer
 from ._statistics import Counts
 from ._teardown import Ending, end
 from ._ties import check_group, weight_of
@@ -142,7 +145,7 @@ class Supervisor(Entrances):
         self._abandoned: dict[Task, None] = {}
         self._tenancies: weakref.WeakSet[Tenancy] = weakref.WeakSet()
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
-        self._thread = 0
+        self._thread = self._pid = 0
         self._code: CodeType | None = None
         self._lasti = 0
         self._shutdown: Shutdown | None = None
@@ -188,6 +191,7 @@ class Supervisor(Entrances):
         self._clock = self._given_clock or clock_of(loop)
         self._code, self._lasti = code, lasti
         self._running = True
+        enrol(self)
         self._admission.changed()
         self._expiry.start()
 
@@ -197,10 +201,41 @@ class Supervisor(Entrances):
             raise RuntimeError(
                 f"supervisor {self.name!r} was not entered: write 'async with Supervisor()'"
             )
+        if not self._thread:  # in a forked child, which has nothing to end
+            return
         self._check_loop()
+        await self._leave().wait()
+
+    def _leave(self) -> Shutdown:
+        """Begin to end every session, or find that begun."""
         if self._shutdown is None:
             self._shutdown = Shutdown(self)
-        await self._shutdown.wait()
+        return self._shutdown
+
+    def install_signal_handlers(self) -> tuple[signal.Signals, ...]:
+        """
+        Let SIGTERM and SIGHUP end the sessions before they end the process.
+
+        For programs that do not start with `sessionstate.run`, under which there is no need of it.
+        On such a signal (on Windows: SIGBREAK) every session is ended as by leaving the supervisor,
+        within `shutdown_timeout`, and then the process ends by that signal. A second signal changes
+        nothing. What the program does after the supervisor is not reached.
+
+        A signal that is ignored, or handled by somebody else such as a server, is left alone. It
+        may be called before the supervisor is entered: beneath a server that handles the signals
+        itself, it then serves those that the server passes on. Leaving the supervisor restores
+        what was there. To call it again is harmless.
+
+        Returns:
+            The signals that now do so.
+
+        Raises:
+            RuntimeError: Outside of the main thread.
+        """
+        return multiplexer.take(self)
+
+    def __del__(self) -> None:
+        abandon(self)
 
     # Ways out
 
