@@ -44,7 +44,10 @@ def dump(supervisor: Registry) -> str:
         lines.append(
             f"    opened {age:.3g} s ago at {session.opened_where} (life {session.incarnation})"
         )
-        lines += [f"    held by {block.where}" for block in session._holders or ()]
+        ties = _ties(session)
+        if ties:
+            lines.append(f"    {ties}")
+        lines += [f"    held by {holder.where}" for holder in session._holders or ()]
         if session._end is not None:
             lines.append(
                 f"    ended {session._ended_ago():.3g} s ago ({session._end[0]}), and cleans up"
@@ -59,6 +62,18 @@ def dump(supervisor: Registry) -> str:
         if names:
             lines.append(f"    keeps {', '.join(names)}")
     return "\n".join(lines)
+
+
+def _ties(session: Session) -> str:
+    """Say what ties it to others."""
+    parts: list[str] = []
+    if session.parent is not None:
+        parts.append(f"child of {session.parent.id!r}")
+    if session.group is not None:
+        parts.append(f"in group {session.group!r}")
+    if session.weight:
+        parts.append(f"weighs {session.weight:g}")
+    return ", ".join(parts)
 
 
 def _outlook(session: Session) -> str | None:

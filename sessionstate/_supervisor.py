@@ -296,10 +296,17 @@ class Supervisor(Entrances):
         self._check_loop()
         bound = self._bounds.groups.get(group)
         ended: dict[Session, Ending] = {}
+        fatal: BaseException | None = None
         for session in reversed(list(bound.members)) if bound is not None else ():
-            ending = end(session, reason, claim=claim, asked=True)
-            if ending is not None:
-                ended[session] = ending
+            try:
+                ending = end(session, reason, claim=claim, asked=True)
+            except BaseException as error:  # raised when all of them have been ended
+                fatal = error
+            else:
+                if ending is not None:
+                    ended[session] = ending
+        if fatal is not None:
+            raise fatal
         return ended
 
     async def close(self, id: str, *, reason: CloseReason = CloseReason.DELETED) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 COMPLETED: Final = CloseReason.COMPLETED  # 3.11 looks enum members up in Python
 FAILED: Final = CloseReason.FAILED
+PARENT: Final = CloseReason.PARENT
 RESOURCE_FAILED: Final = CloseReason.RESOURCE_FAILED
 THROWS: Final = frozenset({CloseReason.CANCELLED, CloseReason.RESOURCE_FAILED})
 
@@ -180,7 +181,10 @@ class Ending(Steps):
         ties = session._ties
         if ties is not None and ties.family is not None:
             for each in reversed(list(ties.family.members)):
-                end(each, CloseReason.PARENT, asked=asked)
+                try:
+                    end(each, PARENT, asked=asked)
+                except BaseException as error:  # fatal, and raised when all is done
+                    self.failed(error, f"the end of child session {each.id!r}")
         self._go_on_if_free()
 
     def children_closed(self, session: Session) -> None:

@@ -269,9 +269,9 @@ def weigh(session: Session, weight: float) -> None:
 def retie(session: Session, wanted: Wanted) -> None:
     """Let a later call change what may change, and refuse what may not."""
     if wanted.parent is not None and session.parent is not wanted.parent:
-        other = "no parent" if session.parent is None else f"session {session.parent.id!r} for one"
+        present = "has no parent" if session.parent is None else f"is one of {session.parent.id!r}"
         raise ValueError(
-            f"session {session.id!r} is live and has {other}, so it cannot become a child of "
+            f"session {session.id!r} is live and {present}, so it cannot become a child of "
             f"{wanted.parent.id!r}: ids are one namespace, use another id for the child"
         )
     if wanted.group is not None and session.group != wanted.group:
