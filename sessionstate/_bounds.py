@@ -53,11 +53,15 @@ class Bound:
 
     def add(self, session: Session, amount: float) -> None:
         """Take *session* in, or change what it adds."""
+        if session in self._idle and not amount:
+            self.held(session)
         more = amount - self.members.get(session, 0.0)
         self.total += more
         self.members[session] = amount
         if session in self._idle:
             self.idle_total += more
+        elif not session._holders:
+            self.released(session)
         self.tell()
 
     def remove(self, session: Session) -> None:
@@ -76,9 +80,10 @@ class Bound:
 
     def released(self, session: Session) -> None:
         """Take note that nobody holds *session*, which is a member."""
-        if session not in self._idle:
+        amount = self.members[session]
+        if amount and session not in self._idle:  # what weighs nothing makes no room
             self._idle[session] = None
-            self.idle_total += self.members[session]
+            self.idle_total += amount
 
     # Room
 

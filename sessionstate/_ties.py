@@ -43,8 +43,6 @@ class Ties:
         bound.add(session, amount)
         if bound not in self.bounds:
             self.bounds.append(bound)
-            if not session._holders:
-                bound.released(session)
 
     def held(self, session: Session) -> None:
         """Take note that somebody holds the session now: then it holds its parent."""
