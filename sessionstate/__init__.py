@@ -25,8 +25,11 @@ from ._events import (
 )
 from ._exit import run
 from ._functions import attach, session
+from ._memory import MemoryGuard, MemoryReport
+from ._processes import OwnedProcess
 from ._reasons import CloseReason, SessionState
 from ._resources import Callback
+from ._runs import OutputExceeded
 from ._session import Session
 from ._state import SessionMap, SessionVar, current_session
 from ._statistics import Statistics
@@ -40,6 +43,10 @@ __all__ = [
     "CleanUpFailed",
     "CloseReason",
     "EventStream",
+    "MemoryGuard",
+    "MemoryReport",
+    "OutputExceeded",
+    "OwnedProcess",
     "OwnedTask",
     "Session",
     "SessionClosed",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, TypeVarTuple, cast, overload
+from subprocess import PIPE, CompletedProcess
+from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack, cast, overload
 
 from ._alarms import Alarm, Tenancy, Tenant
 from ._belongings import Belongings, callable_
 from ._clock import UNSET, Seconds, seconds
+from ._commands import Command, CommandLine, ProcessOptions, Stream
 from ._context import describe
 from ._listeners import Emitter, Handler, listen
+from ._processes import GRACE, OwnedProcess, begin
 from ._resources import Callback, context_of
+from ._runs import MAX_OUTPUT, run_process
 from ._tasks import OwnedTask
 
 if TYPE_CHECKING:
@@ -116,6 +120,91 @@ class Dependants(Belongings):
         session = cast("Session", self)
         return listen(
             session, emitter, event, handler, subscribe=subscribe, unsubscribe=unsubscribe
+        )
+
+    async def open_process(
+        self,
+        command: CommandLine,
+        *,
+        stdin: Stream = PIPE,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        grace: Seconds = GRACE,
+        **options: Unpack[ProcessOptions],
+    ) -> OwnedProcess:
+        """
+        Start a process that ends with the session, with all that it started.
+
+        The end closes its stdin, asks all of it to end (SIGTERM; on Windows Ctrl+Break), and after
+        *grace* kills what is left. What has ended by itself is forgotten. However the caller is
+        cancelled, a process is either returned or ended.
+
+        Args:
+            command: A program and its arguments, or one str for the shell.
+            stdin: As for `anyio.open_process`: a pipe, unless it says otherwise.
+            stdout: The same.
+            stderr: The same.
+            grace: Seconds between the request to end and the kill, or a timedelta; at most what
+                the clean-up's time allows. Processes opened in a row share it.
+            **options: cwd, env and others as for `anyio.open_process`; subreaper and
+                parent_death_signal.
+
+        Raises:
+            SessionClosed: If the session has ended, or ends while it is started.
+            OSError: If it cannot be started, such as FileNotFoundError.
+            TypeError: If *command* or an option is none.
+        """
+        self._check_open()
+        given = Command(command, stdin=stdin, stdout=stdout, stderr=stderr, **options)
+        process: OwnedProcess = await begin(cast("Session", self), given, grace).value()
+        return process
+
+    async def run_process(
+        self,
+        command: CommandLine,
+        *,
+        input: bytes | None = None,  # noqa: A002 - its name in anyio
+        stdin: Stream = None,
+        stdout: Stream = PIPE,
+        stderr: Stream = PIPE,
+        check: bool = True,
+        max_output: int | None = MAX_OUTPUT,
+        grace: Seconds = GRACE,
+        **options: Unpack[ProcessOptions],
+    ) -> CompletedProcess[bytes]:
+        """
+        Run a command, and return what it ended with and what it wrote, as `anyio.run_process` does.
+
+        It returns when the command itself has ended. What that left running is the session's, and
+        ends with it. Cancelling the call ends the command, as `open_process` says, before it is
+        raised; cancelled again, it does not wait for *grace*.
+
+        Args:
+            command: A program and its arguments, or one str for the shell.
+            input: What the command reads from its stdin.
+            stdin: What its stdin is, without *input*; None for that of this process.
+            stdout: As for `anyio.run_process`.
+            stderr: The same.
+            check: Raise an error if it ends with another code than 0.
+            max_output: Bytes that it may write in all; None for no bound.
+            grace: As for `open_process`.
+            **options: The same.
+
+        Raises:
+            OutputExceeded: If it wrote more than *max_output*; it was ended then.
+            subprocess.CalledProcessError: If *check* is true and it failed.
+            SessionClosed: If the session has ended, or ends meanwhile.
+            OSError: If it cannot be started, such as FileNotFoundError.
+            TypeError: If *command* or an option is none.
+        """
+        self._check_open()
+        if input is not None:
+            if stdin is not None:
+                raise ValueError("run_process() takes stdin or input, not both")
+            stdin = PIPE
+        given = Command(command, stdin=stdin, stdout=stdout, stderr=stderr, **options)
+        return await run_process(
+            cast("Session", self), command, given, grace, feed=input, check=check, most=max_output
         )
 
     def _house(self, tenant: Tenant) -> Tenancy:
