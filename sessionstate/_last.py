@@ -56,12 +56,15 @@ def retire(supervisor: Supervisor) -> None:
 def abandon_all() -> None:
     """Abandon every supervisor that was not left, the newest first."""
     for supervisor in reversed(list(_running)):
-        abandon(supervisor)
+        try:
+            abandon(supervisor)
+        except ResourceWarning:  # it is an error here, and all is done but to raise it
+            logger.exception("supervisor %r was dropped", supervisor.name)
 
 
 def abandon(supervisor: Supervisor) -> None:
     """Close what is left of the sessions, without a loop, and complain that it was not left."""
-    if supervisor._pid != os.getpid():
+    if getattr(supervisor, "_pid", 0) != os.getpid():  # its making may have failed
         return
     complaints: list[tuple[str, object]] = []
     if supervisor._code is not None:
@@ -78,6 +81,8 @@ def abandon(supervisor: Supervisor) -> None:
     retire(supervisor)
     supervisor._running = False
     supervisor._admission.slow = True
+    with suppress(RuntimeError):  # the loop is closed
+        supervisor._expiry.stop()
     # All ends are decided before the first callback: none may begin what waits for a loop.
     endings = [(LastEnding(session), session) for session in newest_first]
     for ending, session in endings:

@@ -137,10 +137,23 @@ class Multiplexer(Handlers):
 multiplexer: Final = Multiplexer()
 
 
+_mask = threading.local()
+
+
+def _before_fork() -> None:
+    # Python forgets what comes to the child before it has restored the handlers.
+    _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _after_fork() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _mask.before)
+
+
 def _forked() -> None:
     for handlers in list(_everywhere):
         handlers.restore()
+    _after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_forked)

@@ -57,6 +57,31 @@ async def wait():
     await asyncio.Event().wait()
 """
 
+MAIN = """
+async def main(inside=wait):
+    async with Supervisor() as supervisor:
+        if "install" in os.environ:
+            supervisor.install_signal_handlers()
+        await hold(supervisor, inside)
+"""
+
+LEFT_RUNNING = """
+async def begin():
+    global supervisor, task, held
+    supervisor = await Supervisor().__aenter__()
+    held = asyncio.Event()
+    async def inside():
+        held.set()
+        await asyncio.Event().wait()
+    task = asyncio.create_task(hold(supervisor, inside))
+    await held.wait()
+
+loop = asyncio.new_event_loop()
+"""
+
+SYNC = ["idle: context, None", "idle: sync", "held: context, SessionClosed", "held: sync"]
+"""What runs without a loop for the sessions of `MAIN` and `LEFT_RUNNING`."""
+
 
 class Program:
     """
@@ -70,7 +95,7 @@ class Program:
         command = arguments or ("-c", PROLOGUE + source)
         paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
-            [sys.executable, "-u", *command],
+            [sys.executable, *command],
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(filter(None, paths)),

@@ -4,55 +4,19 @@ How a process can end, and what of the clean-up runs then.
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import logging
-import os
 import re
 import signal
 import sys
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
-from sessionstate import Session, SessionClosed, Supervisor
-from sessionstate._last import abandon, abandon_all
-from tests import virtual_time
-from tests.programs import Program
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.programs import LEFT_RUNNING, MAIN, SYNC, Program
 
 ROOT = Path(__file__).resolve().parent.parent
 WINDOWS = sys.platform == "win32"
 NO_SIGNALS = "Windows ends a process that is sent SIGTERM at once, and has no SIGHUP"
-NO_FORK = "Windows does not fork"
-
-SYNC = ["idle: context, None", "idle: sync", "held: context, SessionClosed", "held: sync"]
-
-MAIN = """
-async def main(inside=wait):
-    async with Supervisor() as supervisor:
-        if "install" in os.environ:
-            supervisor.install_signal_handlers()
-        await hold(supervisor, inside)
-"""
-
-LEFT_RUNNING = """
-async def begin():
-    global supervisor, task, held
-    supervisor = await Supervisor().__aenter__()
-    held = asyncio.Event()
-    async def inside():
-        held.set()
-        await asyncio.Event().wait()
-    task = asyncio.create_task(hold(supervisor, inside))
-    await held.wait()
-
-loop = asyncio.new_event_loop()
-"""
 
 
 class Row(NamedTuple):
@@ -186,7 +150,7 @@ asyncio.run(main(inside))""",
         False,
         False,
         0,
-        reason=NO_FORK,
+        reason="Windows does not fork",
     ),
     "`os._exit()`": Row(
         MAIN + "async def leave(): os._exit(4)\nasyncio.run(main(leave))", False, False, 4
@@ -233,3 +197,36 @@ def test_table() -> None:
     shown = re.findall(r"^\| ([^|]+?) \| (yes|no) \| (yes|no) \|", page, re.MULTILINE)
     words = {True: "yes", False: "no"}
     assert shown == [(name, words[row.sync], words[row.awaited]) for name, row in ROWS.items()]
+
+
+@pytest.mark.real_loop
+def test_before_what_was_registered_earlier(tmp_path: Path) -> None:
+    """
+    At exit, callbacks run before what was registered before the supervisor, and they may log.
+    """
+    source = f"""
+import atexit, logging
+logging.basicConfig(format="%(message)s", stream=sys.stdout)
+atexit.register(log, "database closed")
+{LEFT_RUNNING}
+loop.run_until_complete(begin())
+supervisor["idle"].callback(logging.warning, "can log")
+"""
+    with Program(tmp_path, source) as program:
+        assert program.status() == 0
+    assert "can log" in program.output
+    assert program.log() == [*SYNC, "database closed"]
+
+
+@pytest.mark.real_loop
+def test_complaints_are_for_who_asks(tmp_path: Path) -> None:
+    """
+    Who does not ask for ResourceWarnings sees nothing of ours at exit, and who does sees each.
+    """
+    source = LEFT_RUNNING + "loop.run_until_complete(begin())"
+    with Program(tmp_path, source) as program:
+        assert program.status() == 0
+    assert "essionstate" not in re.sub(r"(?m)^task: .*", "", program.output)
+    with Program(tmp_path, source, PYTHONWARNINGS="default::ResourceWarning") as program:
+        assert program.status() == 0
+    assert program.output.count("was dropped unclosed") == 2

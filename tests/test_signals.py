@@ -1,0 +1,474 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import pytest
+
+import sessionstate
+from sessionstate import Session, SessionClosed, Supervisor
+from sessionstate._signals import SIGNALS, multiplexer
+from tests import virtual_time
+from tests.bodies import LONG
+from tests.programs import MAIN, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+    from pathlib import Path
+
+FIRST, LAST = SIGNALS[0], SIGNALS[-1]
+needs_signals = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows ends a process that is sent SIGTERM at once"
+)
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """
+    Expect each signal's handler to be as it was, and give it back.
+    """
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    after = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    assert after == before
+    assert multiplexer._supervisors() == []
+
+
+@pytest.fixture
+def raised(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """
+    Give the signals by which the process would have ended: it goes on, as process 1 would.
+    """
+    raised: list[int] = []
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    return raised
+
+
+def handle(number: int) -> None:
+    """
+    Have a signal handled as if it had been sent now.
+    """
+    handler = signal.getsignal(number)
+    assert callable(handler)
+    handler(number, None)
+
+
+def ends(main: Coroutine[Any, Any, None], number: int, raised: list[int]) -> None:
+    """
+    Run *main*, and expect the process to end by *number*, with its default handler.
+    """
+    with pytest.raises(SystemExit) as caught:
+        virtual_time.run(main)
+    assert caught.value.code == 128 + number
+    assert raised == [number]
+
+
+async def hold(supervisor: Supervisor, id: str, log: list[str]) -> None:
+    """
+    Be inside of a session with clean-up of both kinds.
+    """
+    try:
+        async with supervisor.session(id) as s:
+            fill(s, log)
+            await asyncio.sleep(LONG)
+    except SessionClosed as closed:
+        log.append(f"{id} {closed.reason}")
+
+
+def fill(s: Session, log: list[str]) -> None:
+    """
+    Give a session clean-up of both kinds.
+    """
+    s.callback(log.append, f"{s.id} sync")
+
+    async def clean() -> None:
+        await asyncio.sleep(1)
+        log.append(f"{s.id} async")
+
+    s.push_async_callback(clean)
+
+
+class TestInstalling:
+    def test_takes_what_would_end_the_process(self) -> None:
+        """
+        It takes the signals that end a process, tells which, and leaving gives them back.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                assert supervisor.install_signal_handlers() == SIGNALS
+                handlers = [signal.getsignal(number) for number in SIGNALS]
+                assert supervisor.install_signal_handlers() == SIGNALS
+                assert [signal.getsignal(number) for number in SIGNALS] == handlers
+                assert signal.SIG_DFL not in handlers
+            assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_DFL}
+
+        virtual_time.run(main())
+
+    @pytest.mark.parametrize("before", [signal.SIG_IGN, lambda number, frame: None])
+    def test_leaves_others_alone(self, before: Any) -> None:
+        """
+        A signal that is ignored, as under nohup, or that somebody handles is left alone.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                taken = supervisor.install_signal_handlers()
+                assert taken == SIGNALS[1:]
+                assert signal.getsignal(FIRST) is before
+
+        signal.signal(FIRST, before)
+        virtual_time.run(main())
+        assert signal.signal(FIRST, signal.SIG_DFL) is before
+
+    def test_under_run(self) -> None:
+        """
+        Under `sessionstate.run` there is no need of it, and it takes nothing.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                assert supervisor.install_signal_handlers() == ()
+
+        sessionstate.run(main(), loop_factory=virtual_time.VirtualLoop)
+
+    @pytest.mark.real_loop
+    @needs_signals
+    async def test_under_a_handler_of_the_loop(self) -> None:
+        """
+        What `loop.add_signal_handler` has is left alone.
+        """
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(FIRST, print)
+        async with Supervisor() as supervisor:
+            assert FIRST not in supervisor.install_signal_handlers()
+        assert loop.remove_signal_handler(FIRST)
+
+    def test_handler_installed_since(self) -> None:
+        """
+        A handler that somebody installed over ours stays when the supervisor is left.
+        """
+
+        def handler(*_: object) -> None: ...
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                supervisor.install_signal_handlers()
+                signal.signal(FIRST, handler)
+                assert supervisor.install_signal_handlers() == SIGNALS[1:]
+
+        virtual_time.run(main())
+        assert signal.signal(FIRST, signal.SIG_DFL) is handler
+
+    def test_other_threads(self) -> None:
+        """
+        Outside of the main thread it is a RuntimeError with advice.
+        """
+        errors: list[str] = []
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                try:
+                    supervisor.install_signal_handlers()
+                except RuntimeError as error:
+                    errors.append(str(error))
+
+        thread = threading.Thread(target=lambda: virtual_time.run(main()))
+        thread.start()
+        thread.join()
+        assert len(errors) == 1
+        assert "outside of the main thread" in errors[0]
+
+    def test_several_supervisors(self) -> None:
+        """
+        One handler serves all supervisors, and goes with the last of them.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as one:
+                one.install_signal_handlers()
+                async with Supervisor(default=False) as other:
+                    other.install_signal_handlers()
+                    other.install_signal_handlers()
+                    assert multiplexer._supervisors() == [one, other]
+                assert multiplexer._supervisors() == [one]
+                assert signal.getsignal(FIRST) is not signal.SIG_DFL
+
+        virtual_time.run(main())
+
+    def test_dropped(self) -> None:
+        """
+        A supervisor that was dropped before it was entered gives back what it took.
+        """
+        assert Supervisor().install_signal_handlers() == SIGNALS
+        gc.collect()
+        assert signal.getsignal(FIRST) is signal.SIG_DFL
+
+    def test_left_elsewhere(self) -> None:
+        """
+        One that another thread leaves cannot give it back: then a signal just ends the process.
+        """
+        supervisor = Supervisor()
+        supervisor.install_signal_handlers()
+
+        async def main() -> None:
+            async with supervisor:
+                pass
+
+        thread = threading.Thread(target=lambda: virtual_time.run(main()))
+        thread.start()
+        thread.join()
+        assert signal.getsignal(FIRST) is not signal.SIG_DFL
+        multiplexer.restore()
+
+
+class TestSignal:
+    @pytest.mark.parametrize("number", SIGNALS)
+    def test_ends_the_sessions_first(self, number: int, raised: list[int], log: list[str]) -> None:
+        """
+        Sessions are ended in order, their clean-up is awaited, and then the process ends by it.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                supervisor.install_signal_handlers()
+                fill(await supervisor.open("b"), log)
+                async with supervisor["b"].child("c", linger=LONG) as child:
+                    fill(child, log)
+                await asyncio.gather(hold(supervisor, "a", log), later(1, handle, number))
+                await asyncio.sleep(LONG)
+                log.append("never")
+
+        ends(main(), number, raised)
+        family = [line for line in log if line[0] in "bc"]
+        assert family == ["c async", "c sync", "b async", "b sync"]
+        assert [line for line in log if line[0] not in "bc"] == ["a async", "a sync", "a shutdown"]
+
+    def test_within_shutdown_timeout(self, raised: list[int], log: list[str]) -> None:
+        """
+        A clean-up that hangs delays the end of the process by no more than shutdown_timeout.
+        """
+
+        async def main() -> None:
+            async with Supervisor(shutdown_timeout=5, close_timeout=None) as supervisor:
+                supervisor.install_signal_handlers()
+                s = await supervisor.open("a")
+                s.callback(log.append, "sync")
+                s.push_async_callback(asyncio.sleep, LONG)
+                handle(FIRST)
+                await later(5.5, log.append, "too late")
+
+        ends(main(), FIRST, raised)
+        assert log == ["sync"]
+
+    def test_second_signal(self, raised: list[int], log: list[str]) -> None:
+        """
+        A second signal cuts nothing short, and the first is the one by which the process ends.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                supervisor.install_signal_handlers()
+                fill(await supervisor.open("a"), log)
+                handle(FIRST)
+                handle(LAST)
+                await later(0.5, handle, LAST)
+                await asyncio.sleep(LONG)
+
+        ends(main(), FIRST, raised)
+        assert log == ["a async", "a sync"]
+
+    def test_several_supervisors(self, raised: list[int], log: list[str]) -> None:
+        """
+        Every supervisor that asked is ended; one that did not gets what needs no loop.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as one, Supervisor(default=False) as other:
+                silent = await Supervisor(default=False).__aenter__()
+                for each, id in ((one, "a"), (other, "b"), (silent, "c")):
+                    fill(await each.open(id), log)
+                one.install_signal_handlers()
+                other.install_signal_handlers()
+                handle(FIRST)
+                await asyncio.sleep(LONG)
+
+        with pytest.warns(ResourceWarning):
+            ends(main(), FIRST, raised)
+        assert sorted(log) == ["a async", "a sync", "b async", "b sync", "c sync"]
+
+    def test_while_being_left(self, raised: list[int], log: list[str]) -> None:
+        """
+        A signal that comes while the supervisor is being left waits for that, and then ends it all.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                supervisor.install_signal_handlers()
+                fill(await supervisor.open("a"), log)
+                asyncio.get_running_loop().call_later(0.5, handle, FIRST)
+            await asyncio.sleep(LONG)
+
+        ends(main(), FIRST, raised)
+        assert log == ["a async", "a sync"]
+
+    def test_as_it_was_left(self, raised: list[int]) -> None:
+        """
+        A signal that comes in the moment in which the supervisor is left is not lost.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                supervisor.install_signal_handlers()
+            asyncio.get_running_loop().call_soon(multiplexer._shut_down, FIRST)
+            await asyncio.sleep(1)
+
+        ends(main(), FIRST, raised)
+
+    def test_in_a_clean_up(self, raised: list[int], log: list[str]) -> None:
+        """
+        A signal that interrupts a session's own clean-up waits for the rest of that.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                supervisor.install_signal_handlers()
+                s = await supervisor.open("a")
+                fill(s, log)
+                s.callback(handle, FIRST)
+                s.close_soon()
+                await asyncio.sleep(LONG)
+
+        ends(main(), FIRST, raised)
+        assert log == ["a async", "a sync"]
+
+    def test_without_a_loop(self, raised: list[int]) -> None:
+        """
+        Before the supervisor is entered, a signal does what it would have done.
+        """
+        supervisor = Supervisor()
+        supervisor.install_signal_handlers()
+        with pytest.raises(SystemExit):
+            handle(FIRST)
+        assert raised == [FIRST]
+        multiplexer.restore()
+
+    def test_in_another_loop(self, raised: list[int]) -> None:
+        """
+        In a loop that is not the supervisor's, too.
+        """
+        supervisor = Supervisor()
+        supervisor.install_signal_handlers()
+
+        async def main() -> None:
+            handle(FIRST)
+
+        ends(main(), FIRST, raised)
+        multiplexer.restore()
+
+    @pytest.mark.parametrize("stream", [None, Mock(flush=Mock(side_effect=ValueError("closed")))])
+    def test_whatever_else(
+        self, raised: list[int], monkeypatch: pytest.MonkeyPatch, stream: object
+    ) -> None:
+        """
+        Neither a broken stdout nor a warning that is an error keeps the process from ending.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                supervisor.install_signal_handlers()
+                others.extend([await Supervisor(default=False).__aenter__() for _ in "ab"])
+                monkeypatch.setattr(sys, "stdout", stream)
+                handle(FIRST)
+                await asyncio.sleep(LONG)
+
+        others: list[Supervisor] = []
+        ends(main(), FIRST, raised)
+        assert [other._running for other in others] == [False, False]
+
+
+@pytest.mark.real_loop
+@needs_signals
+class TestPrograms:
+    def test_two_signals_at_once(self, tmp_path: Path) -> None:
+        """
+        Signals of both kinds at once, as service managers send them, lose nothing.
+        """
+        source = MAIN + "asyncio.run(main())"
+        with Program(tmp_path, source, install="yes") as program:
+            program.wait_for("ready")
+            program.send(signal.SIGTERM)
+            program.send(signal.SIGHUP)
+            assert program.status() in (-signal.SIGTERM, -signal.SIGHUP)
+        assert sum("sync" in line for line in program.log()) == 4
+
+    @pytest.mark.parametrize("runner", ["asyncio.run(main())", "uvloop.run(main())"])
+    def test_what_was_printed(self, tmp_path: Path, runner: str) -> None:
+        """
+        What a clean-up has printed is not lost, on uvloop neither.
+        """
+        if "uvloop" in runner:
+            pytest.importorskip("uvloop")
+        source = f"""
+async def main():
+    async with Supervisor() as supervisor:
+        supervisor.install_signal_handlers()
+        (await supervisor.open("a")).callback(print, "cleaned up")
+        await wait()
+if "uvloop" in {runner!r}:
+    import uvloop
+{runner}
+"""
+        with Program(tmp_path, source) as program:
+            program.wait_for("ready")
+            program.send(signal.SIGTERM)
+            assert program.status() == -signal.SIGTERM
+        assert "cleaned up" in program.output
+
+    def test_ignored(self, tmp_path: Path) -> None:
+        """
+        Under nohup, SIGHUP stays ignored.
+        """
+        source = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + MAIN + "asyncio.run(main())"
+        with Program(tmp_path, source, install="yes") as program:
+            program.wait_for("ready")
+            program.send(signal.SIGHUP)
+            program.send(signal.SIGTERM)
+            assert program.status() == -signal.SIGTERM
+        assert sum("sync" in line for line in program.log()) == 4
+
+    def test_forked_child(self, tmp_path: Path) -> None:
+        """
+        In a forked child the signal ends the child at once, and nothing of the parent's runs.
+        """
+        source = f"""
+import multiprocessing, warnings
+warnings.simplefilter("ignore")
+{MAIN}
+async def inside():
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    child.terminate()
+    child.join()
+    log(f"child: {{child.exitcode}}")
+    os._exit(0)
+asyncio.run(main(inside))
+"""
+        with Program(tmp_path, source, install="yes") as program:
+            assert program.status() == 0, program.output
+        assert program.log() == ["child: -15"]
+
+
+async def later(delay: float, call: Callable[..., object], *args: object) -> None:
+    """
+    Call something after a while.
+    """
+    await asyncio.sleep(delay)
+    call(*args)
