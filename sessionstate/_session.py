@@ -333,6 +333,8 @@ class Session(Tied):
             ties.closed(self)
 
     def _closed_error(self) -> SessionClosed:
+        if not self._supervisor._thread:
+            raise self._supervisor._inherited_error()
         if self._ending is not None:
             return self._ending.closed_error(self)
         assert self._end is not None
