@@ -32,7 +32,7 @@ class Admission(Room):
         opener.let_go(session)
         return session
 
-    async def find(self, block: Block) -> Session:  # noqa: C901 - one decision, in one piece
+    async def find(self, block: Block) -> Session:  # noqa: C901, PLR0912 - one decision
         """Find the session of *block*, or make it, by whatever that takes."""
         supervisor, id = self._supervisor, block._id
         with Place(self, block) as place:
@@ -48,7 +48,8 @@ class Admission(Room):
                         end(session, *session._due_reason())
                     else:
                         apply(session, block._settings)
-                        break
+                        if session._end is None:  # else what made room for its weight ended it
+                            break
                 elif block.strict:
                     raise SessionNotFound(id)
                 elif id in supervisor._closing:

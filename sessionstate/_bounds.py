@@ -96,13 +96,14 @@ class Bound:
         due = (each for each in islice(self._idle, LOOKED_AT) if each._due() <= now)
         return next(due, None)
 
-    def idle_longest(self) -> Session | None:
+    def idle_longest(self, spared: Session | None = None) -> Session | None:
         """
         Return who is to make room: who is idle longest, and of several the heaviest.
 
         Looked for among those that were left longest ago.
         """
-        return min(islice(self._idle, LOOKED_AT), key=self._rank, default=None)
+        idle = (each for each in self._idle if each is not spared)
+        return min(islice(idle, LOOKED_AT), key=self._rank, default=None)
 
     def _rank(self, session: Session) -> tuple[float, float]:
         return session.last_used, -self.members[session]

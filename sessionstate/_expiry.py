@@ -139,9 +139,8 @@ class Expiry:
                 if alarm._chunk is alarms:
                     alarm.clear()
                     self._ring(alarm)
-                if self._work_clock() >= until:
-                    await asyncio.sleep(0)
-                    until = self._work_clock() + SLICE
+            await asyncio.sleep(0)  # a timer may set another for this moment
+            until = self._work_clock() + SLICE
         for queue in (self.held, self.idle):
             while (chunk := queue.due(supervisor._clock())) is not None:
                 worked = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ._context import Task
 
 
@@ -29,6 +31,9 @@ class Holder:
         """Whether the task that entered is still there to leave."""
         return self.task is not None and not self.task.done()
 
+    def give_up(self) -> None:
+        """Take note that the session has ended."""
+
     def interrupt(self) -> None:
         """Cancel the task inside; its block takes that back."""
         assert self.task is not None
@@ -39,12 +44,20 @@ class Holder:
 class ChildHold(Holder):
     """Stands for a child session that is held, or is being opened."""
 
-    __slots__ = ()
+    __slots__ = ("waiter",)
+
+    waiter: asyncio.Future[bool] | None
+    """In what the opening waits for room, which is over when the session held here ends."""
 
     def __init__(self, id: str) -> None:
         self._id = id
-        self.task = None
+        self.task = self.waiter = None
         self.sent = 0
+
+    def give_up(self) -> None:
+        """Let an opening look again, and find that the parent has ended."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(False)
 
     @property
     def where(self) -> str:

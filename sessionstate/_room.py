@@ -8,9 +8,9 @@ overshoot.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from ._bounds import Bound
 from ._errors import SupervisorFull
@@ -18,7 +18,6 @@ from ._holds import ChildHold
 from ._reasons import CloseReason
 from ._teardown import end
 from ._ties import belongs_to
-from ._waiting import WAITERS
 
 if TYPE_CHECKING:
     from ._holders import Block
@@ -86,9 +85,9 @@ class Room:
         while self._crowded():
             await self._wait_in(self._breathers, inf)
 
-    async def wait_in_breathers(self, parent: Session | None) -> None:
+    async def wait_in_breathers(self, patience: float, hold: ChildHold | None) -> None:
         """Wait until fewer clean-ups run, and an opening may go on."""
-        await self._wait_in(self._breathers, self._patience, None, parent)
+        await self._wait_in(self._breathers, patience, None, hold)
 
     def session_ended(self) -> None:
         """Take note that a session ended, if anybody waits for that or too many are closing."""
@@ -124,14 +123,14 @@ class Room:
             f"idle_timeout, a stall_timeout or a max_age"
         )
 
-    async def wait_for_room(self, id: str, parent: Session | None) -> bool:
+    async def wait_for_room(self, id: str, patience: float, hold: ChildHold | None) -> bool:
         """
         Wait until one more is promised room, first come, first served; tell whether it was.
 
         It was not if *id* is live by now, or the supervisor was left.
         """
         try:
-            return await self._wait_in(self.waiting, self._patience, id, parent)
+            return await self._wait_in(self.waiting, patience, id, hold)
         finally:
             self.changed()
 
@@ -140,9 +139,9 @@ class Room:
         queue: dict[asyncio.Future[bool], None],
         patience: float,
         id: str | None = None,
-        parent: Session | None = None,
+        hold: ChildHold | None = None,
     ) -> bool:
-        """Wait in *queue* for one's turn, at most so many seconds, and until *parent* is closed."""
+        """Wait in *queue* for one's turn, at most so many seconds, and until the parent ends."""
         supervisor = self._supervisor
         waiter: asyncio.Future[bool] = supervisor._loop.create_future()
         queue[waiter] = None
@@ -150,9 +149,9 @@ class Room:
         same[waiter] = None
         self.slow = True
         try:
-            return await self._wait(waiter, patience, parent)
+            return await self._wait(waiter, patience, hold)
         except TimeoutError:
-            raise self._full(f"and had no room within open_timeout={patience:g}") from None
+            raise self._full(f"and had no room within open_timeout={self._patience:g}") from None
         except BaseException:
             told = waiter.done() and not waiter.cancelled() and waiter.exception() is None
             if told and waiter.result():
@@ -165,7 +164,7 @@ class Room:
                 del self._same[id]
 
     async def _wait(
-        self, waiter: asyncio.Future[bool], patience: float, parent: Session | None
+        self, waiter: asyncio.Future[bool], patience: float, hold: ChildHold | None
     ) -> bool:
         supervisor = self._supervisor
         timer = None
@@ -173,32 +172,36 @@ class Room:
             timer = supervisor._loop.call_later(
                 patience, _give_up, waiter, context=supervisor._context
             )
-        waiters: dict[asyncio.Future[Any], None] = {}
-        if parent is not None:
-            waiters = parent._slot(WAITERS, dict)
-        waiters[waiter] = None
+        if hold is not None:
+            hold.waiter = waiter
         try:
             return await waiter
         finally:
             if timer is not None:
                 timer.cancel()
-            waiters.pop(waiter, None)
+            if hold is not None:
+                hold.waiter = None
 
     # Room in what several share
 
-    def make_room_in(self, bound: Bound, amount: float) -> bool:
+    def make_room_in(self, tight: Sequence[tuple[Bound, float]]) -> bool:
         """Free room there; tell whether any was freed. Raise if none will be."""
-        overdue = bound.overdue(self._supervisor._clock())
-        if overdue is not None:
-            end(overdue, *overdue._due_reason())
-            return True
+        now = self._supervisor._clock()
+        for bound, _ in tight:
+            overdue = bound.overdue(now)
+            if overdue is not None:
+                end(overdue, *overdue._due_reason())
+                return True
         if self._when_full == "wait":
             return False
-        if self._when_full == "refuse":
-            raise self._too_much(bound, amount, "and it refuses (when_full='refuse')")
-        longest = bound.idle_longest()
-        if longest is None or bound.total - bound.idle_total + amount > bound.limit:
-            raise self._too_much(bound, amount, "and a held session is never evicted")
+        for bound, amount in tight:  # all of them, so that nobody is evicted in vain
+            if self._when_full == "refuse":
+                raise self._too_much(bound, amount, "and it refuses (when_full='refuse')")
+            if bound.total - bound.idle_total + amount > bound.limit:
+                raise self._too_much(bound, amount, "and a held session is never evicted")
+        longest = tight[0][0].idle_longest()
+        if longest is None:  # fractions that were added up
+            raise self._too_much(*tight[0], "and a held session is never evicted")
         end(longest, CloseReason.EVICTED)
         return True
 
@@ -210,26 +213,37 @@ class Room:
             f"let sessions end sooner"
         )
 
-    async def wait_in_line(self, bound: Bound, block: Block, parent: Session | None) -> None:
+    async def wait_in_line(
+        self,
+        bound: Bound,
+        amount: float,
+        block: Block,
+        patience: float,
+        hold: ChildHold | None,
+    ) -> None:
         """Wait until *bound* may have room for *block*, first come, first served."""
         waiter = bound.queue(block)
         self.in_line[waiter] = None
         try:
-            await self._wait(waiter, self._patience, parent)
+            await self._wait(waiter, patience, hold)
         except TimeoutError:
             why = f"and had no room within open_timeout={self._patience:g}"
-            raise self._too_much(bound, 0, why) from None
+            raise self._too_much(bound, amount, why) from None
         finally:
             del self.in_line[waiter]
 
-    def lighten(self) -> None:
+    def lighten(self, spared: Session | None = None) -> None:
         """Evict idle sessions while all together are too heavy, if that is the way here."""
         weight = self._supervisor._bounds.weight
         while self._when_full == "evict" and weight.total > weight.limit:
-            longest = weight.idle_longest()
+            longest = weight.idle_longest(spared)
             if longest is None:
                 break
             end(longest, CloseReason.EVICTED)
+
+    def patience(self, since: float) -> float:
+        """Return how many seconds an opening may still wait that began to wait at *since*."""
+        return since + self._patience - self._supervisor._loop.time()
 
     def _tell(self, waiters: Iterable[asyncio.Future[bool]]) -> None:
         """Let *waiters* look again, without a promise."""
@@ -253,7 +267,17 @@ class Place:
     On leaving, all of it is given back.
     """
 
-    __slots__ = ("_block", "_hold", "_line", "_parent", "_promised", "_room", "_tight", "_wanted")
+    __slots__ = (
+        "_block",
+        "_hold",
+        "_line",
+        "_parent",
+        "_promised",
+        "_room",
+        "_since",
+        "_tight",
+        "_wanted",
+    )
 
     def __init__(self, room: Room, block: Block) -> None:
         self._room = room
@@ -262,7 +286,9 @@ class Place:
         self._parent = None if wanted is None else wanted.parent
         self._promised = False
         self._line: Bound | None = None
-        self._tight: tuple[Bound, float] | None = None
+        self._tight: list[tuple[Bound, float]] = []
+        self._hold: ChildHold | None = None
+        self._since: float | None = None
 
     def __enter__(self) -> Self:
         if self._parent is not None:  # which must neither go idle nor be evicted meanwhile
@@ -277,7 +303,7 @@ class Place:
             self._line.leave(self._block)
         if self._wanted is not None:
             self._room._supervisor._bounds.forget(self._wanted.group)
-        if self._parent is not None:
+        if self._parent is not None and self._hold is not None:
             self._parent._unhold(self._hold)
 
     def found(self) -> bool:
@@ -286,28 +312,37 @@ class Place:
             self._parent._check_open()
         if self._wanted is not None:
             found = belongs_to(self._room._supervisor, self._wanted)
-            tight = (each for each in found if not each[0].admits(each[1], self._block))
-            self._tight = next(tight, None)
-        return self._tight is None and (self._promised or self._room.has_room())
+            self._tight = [each for each in found if not each[0].admits(each[1], self._block)]
+        return not self._tight and (self._promised or self._room.has_room())
 
     async def seek(self) -> None:
         """Make room where there was none, or wait until there may be."""
         room = self._room
-        if self._tight is None:
+        if not self._tight:
             if not room.make_room():
-                self._promised = await room.wait_for_room(self._block._id, self._parent)
+                self._promised = await room.wait_for_room(
+                    self._block._id, self._patience(), self._hold
+                )
             return
         self._give_promise_back()
-        bound = self._tight[0]
+        bound, amount = self._tight[0]
         if self._line is not None and self._line is not bound:
             self._line.leave(self._block)
         self._line = bound
-        if not room.make_room_in(*self._tight):
-            await room.wait_in_line(bound, self._block, self._parent)
+        if not room.make_room_in(self._tight):
+            await room.wait_in_line(bound, amount, self._block, self._patience(), self._hold)
 
     async def breathe(self) -> None:
         """Wait while too many clean-ups run."""
-        await self._room.wait_in_breathers(self._parent)
+        if self._parent is not None:
+            self._parent._check_open()
+        await self._room.wait_in_breathers(self._patience(), self._hold)
+
+    def _patience(self) -> float:
+        """Return how long it may still wait, however often it looked again."""
+        if self._since is None:
+            self._since = self._room._supervisor._loop.time()
+        return self._room.patience(self._since)
 
     def _give_promise_back(self) -> None:
         if self._promised:

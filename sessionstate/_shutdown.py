@@ -133,7 +133,10 @@ class Shutdown:
         if self._timer is not None:
             self._timer.cancel()
         for tenancy in list(supervisor._tenancies):
-            tenancy.vacate(supervisor._left_error)
+            try:
+                tenancy.vacate(supervisor._left_error)
+            except Exception:
+                logger.exception("a container of supervisor %r failed to end", supervisor.name)
         supervisor._expiry.stop()
         supervisor._observers.end()
         multiplexer.release(supervisor)

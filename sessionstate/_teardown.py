@@ -172,14 +172,14 @@ class Ending(Steps):
         for block in session._holders or ():
             if block.task is not None:
                 inside[block.task] = inside.get(block.task, 0) + 1
-        self._ends = supervisor._loop.time() + supervisor._close_timeout
-        left = min(self._ends, supervisor._shutdown_ends) - supervisor._loop.time()
-        self._in(session, left / 2, self._stuck)
+            block.give_up()
         # Delivered later: sent at once, 3.11 and 3.12 leave a stray CancelledError behind the
         # block.
         supervisor._loop.call_soon(self.interrupt, context=supervisor._context)
         ties = session._ties
-        if ties is not None and ties.family is not None:
+        if ties is None or not ties.children:
+            self._be_patient(session)
+        elif ties.family is not None:
             for each in reversed(list(ties.family.members)):
                 try:
                     end(each, PARENT, asked=asked)
@@ -189,9 +189,17 @@ class Ending(Steps):
 
     def children_closed(self, session: Session) -> None:
         """Go on in the next turn of the loop: a long line of descendants would be a deep stack."""
+        if not self._begun:
+            self._be_patient(session)  # only now: the children's time was theirs
+            supervisor = session._supervisor
+            supervisor._loop.call_soon(self._go_on_if_free, context=supervisor._context)
+
+    def _be_patient(self, session: Session) -> None:
+        """Give the holders their share of the time."""
         supervisor = session._supervisor
-        self._ends = None  # the children's time was theirs
-        supervisor._loop.call_soon(self._go_on_if_free, context=supervisor._context)
+        now = supervisor._loop.time()
+        self._ends = now + supervisor._close_timeout
+        self._in(session, (min(self._ends, supervisor._shutdown_ends) - now) / 2, self._stuck)
 
     def interrupt(self) -> None:
         """Cancel the innermost block of each task that is still inside and was not told yet."""

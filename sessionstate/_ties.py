@@ -40,24 +40,38 @@ class Ties:
 
     def join(self, session: Session, bound: Bound, amount: float) -> None:
         """Belong to *bound*, and add so much there."""
+        new = session not in bound.members
         bound.add(session, amount)
-        if bound not in self.bounds:
+        if new:
             self.bounds.append(bound)
 
     def held(self, session: Session) -> None:
         """Take note that somebody holds the session now: then it holds its parent."""
+        hold = self.hold_parent(session)
+        if hold is not None and self.parent is not None:
+            self.parent._hold(hold)
+
+    def hold_parent(self, session: Session) -> ChildHold | None:
+        """Take note that the session is held, and return its hold on the parent, if it has one."""
         for bound in self.bounds:
             bound.held(session)
         if self.parent is not None:
             self._hold = ChildHold(session.id)
-            self.parent._hold(self._hold)
+        return self._hold
 
     def released(self, session: Session) -> None:
         """Take note that nobody holds the session any more."""
+        hold = self.release_parent(session)
+        if hold is not None and self.parent is not None:
+            self.parent._unhold(hold)
+
+    def release_parent(self, session: Session) -> ChildHold | None:
+        """Take note that nobody holds the session, and return the hold that the parent loses."""
         if session._end is None:
             for bound in self.bounds:
                 bound.released(session)
-        self._let_parent_go()
+        hold, self._hold = self._hold, None
+        return hold
 
     def ended(self, session: Session) -> None:
         """Leave every bound: the end is decided."""
@@ -68,18 +82,15 @@ class Ties:
 
     def closed(self, session: Session) -> None:
         """Leave the parent, which may wait for this."""
-        self._let_parent_go()
         parent, self.parent = self.parent, None
+        hold, self._hold = self._hold, None
+        if parent is not None and hold is not None:
+            parent._unhold(hold)
         if parent is not None and parent._ties is not None:
             children = parent._ties.children
             del children[session]
             if parent._ending is not None and not children:
                 parent._ending.children_closed(parent)
-
-    def _let_parent_go(self) -> None:
-        hold, self._hold = self._hold, None
-        if hold is not None and self.parent is not None:
-            self.parent._unhold(hold)
 
     def latest_use(self, session: Session) -> float:
         """Return when the session, or a descendant that is held, was last used."""
@@ -179,30 +190,39 @@ class Tied(Dependants):
 
     def _hold(self, hold: ChildHold) -> None:
         """Let a child hold this session, as a block does."""
-        self.last_used = self._supervisor._clock()
-        if self._holders:
-            self._holders[hold] = None
-            return
-        self._holders = {hold: None}
-        self._leave_queue()
-        self._go_open()
-        if self._ties is not None:
-            self._ties.held(cast("Session", self))
+        now = self._supervisor._clock()
+        session: Session | None = cast("Session", self)
+        up: ChildHold | None = hold
+        while session is not None and up is not None:  # no recursion: a family may be deep
+            session.last_used = now
+            if session._holders:
+                session._holders[up] = None
+                return
+            session._holders = {up: None}
+            session._leave_queue()
+            session._go_open()
+            ties = session._ties
+            up = None if ties is None else ties.hold_parent(session)
+            session = session.parent
 
     def _unhold(self, hold: Holder) -> None:
         """Let a child, or a block that is left, hold this session no longer."""
-        holders = self._holders
-        if holders is None or hold not in holders:
-            return
-        del holders[hold]
-        if holders:
-            return
-        self._holders = None
-        if self._ties is not None:
-            self._ties.released(cast("Session", self))
-        if self._end is None:
-            self.last_used = self._supervisor._clock()
-            self._go_idle()
+        session: Session | None = cast("Session", self)
+        up: Holder | None = hold
+        while session is not None and up is not None:
+            holders = session._holders
+            if holders is None or up not in holders:
+                return
+            del holders[up]
+            if holders:
+                return
+            session._holders = None
+            ties, parent = session._ties, session.parent
+            up = None if ties is None else ties.release_parent(session)
+            if session._end is None:
+                session.last_used = session._clock()
+                session._go_idle()
+            session = parent
 
 
 def weight_of(weight: object, name: str = "weight") -> float:
@@ -280,7 +300,8 @@ def retie(session: Session, wanted: Wanted) -> None:
     if wanted.max_children is not None:
         family(session).limit = wanted.max_children
     if wanted.weight is not None:
-        session.weight = wanted.weight
+        weigh(session, wanted.weight)
+        session._supervisor._admission.lighten(session)
 
 
 def _ties(session: Session) -> Ties:
