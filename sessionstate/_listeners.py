@@ -78,7 +78,7 @@ class Listener(Callback):
     __slots__ = ("_handler", "_name", "heard")
 
     heard: Handler
-    """What the emitter is given."""
+    """What the emitter is given; held here, it is heard though the emitter's reference is weak."""
 
     def __init__(self, session: Session, handler: Handler | None, source: object) -> None:
         super().__init__(session, _nothing, (), {})
@@ -221,14 +221,12 @@ def _protocol(emitter: object, event: object, heard: Handler) -> tuple[Call, Cal
             return partial(on, event, heard), partial(off, event, heard)
     connect, disconnect = _method(emitter, "connect"), _method(emitter, "disconnect")
     if connect and disconnect:
-        accepted = _parameters(connect)
         named = {} if event is None else {"sender": event}
-        if accepted >= named.keys():
-            weak = {"weak": False} if "weak" in accepted else {}
+        if _parameters(connect) >= named.keys():
             removals: list[Call] = [partial(disconnect, heard, **named)]
             if named:  # for blinker, which keeps a receiver of which only the sender was removed
                 removals.append(partial(disconnect, heard))
-            return partial(connect, heard, **named, **weak), partial(_call_all, removals)
+            return partial(connect, heard, **named), partial(_call_all, removals)
     subscribe = _method(emitter, "subscribe")
     if subscribe:
         return partial(subscribe, event, heard), None

@@ -190,6 +190,24 @@ class TestFailing:
             s.listen(subscribe=lambda _: 1 / 0, unsubscribe=bus.remove, handler=print)
         assert (bus.held, "resource" in repr(s)) == ([], False)
 
+    async def test_add_and_remove_that_raise(self, supervisor: Supervisor, bus: Bus) -> None:
+        """
+        What an emitter keeps that raised while adding, and cannot remove, holds no session.
+        """
+
+        def add(fn: Fn) -> None:
+            bus.add(fn)
+            raise OSError("broken")
+
+        s = await supervisor.open("b")
+        with pytest.raises(OSError, match="broken"):
+            s.listen(subscribe=add, unsubscribe=lambda _: 1 / 0, handler=print)
+        await s.aclose()
+        gone = weakref.ref(s)
+        del s
+        assert gone() is None
+        assert len(bus.held) == 1
+
     async def test_add_that_ends_the_session(self, s: Session, bus: Bus, log: list[str]) -> None:
         """
         What ends the session while it adds has added nothing.

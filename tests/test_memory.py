@@ -213,7 +213,11 @@ class TestShedding:
             assert len(supervisor) == 79
 
     async def test_slow_clean_up_counts_as_gone(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self,
+        supervisor: Supervisor,
+        machine: Machine,
+        clock: Clock,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         """
         What is still closing holds its memory, for which no other session has to go.
@@ -225,6 +229,7 @@ class TestShedding:
         async with guard_of(machine):
             await clock.advance(3)
             assert (len(supervisor), len(supervisor._closing)) == (79, 21)
+            assert not caplog.records
             done.set()
             await clock.advance(1)
         assert len(supervisor) == 79

@@ -105,7 +105,7 @@ class TestLimit:
         """
         In a container the path is the host's, or leads out; the limit is at the mount.
         """
-        files = {"sys/fs/cgroup/memory.max": "5000000\n"}
+        files = {"sys/fs/cgroup/memory.max": "5000000\n", "sys/x/memory.max": "1\n"}
         assert tree("0::/system.slice/docker-1.scope\n", **files) == 5_000_000
         assert tree("0::/../../x\n") == 5_000_000
         assert tree("0::/\n") == 5_000_000

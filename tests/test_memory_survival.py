@@ -88,8 +88,14 @@ class TestFutility:
         await opened(supervisor, 100, clock)
         async with guard_of(machine) as guard:
             await clock.advance(10)
+            machine.kept = 99 * MIB  # by less than a 16th of what is too much
+            await clock.advance(10)
+            assert len(supervisor) == 79
             machine.kept = 90 * MIB
             await clock.advance(1)
+            assert len(supervisor) == 70
+            machine.kept = 95 * MIB  # it grows, but not to the high mark
+            await clock.advance(10)
             assert len(supervisor) == 70
             machine.kept = 0
             await clock.advance(1)
@@ -156,6 +162,23 @@ class TestSurvival:
         assert [each.getMessage() for each in failures] == [
             "the memory guard failed, and tries again until it does not"
         ] * 2
+
+    async def test_fatal_error(
+        self, supervisor: Supervisor, machine: Machine, clock: Clock
+    ) -> None:
+        """
+        A KeyboardInterrupt of a clean-up goes through, and the guard goes on.
+        """
+
+        def interrupt(_: Supervisor) -> bool:
+            raise KeyboardInterrupt
+
+        async with guard_of(machine) as guard:
+            guard._handle.cancel()
+            with pytest.raises(KeyboardInterrupt):
+                guard._run(interrupt)
+            await clock.advance(1)
+        assert machine.reads == 1
 
     async def test_supervisor_is_left(self, machine: Machine, clock: Clock) -> None:
         """
