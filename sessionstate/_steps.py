@@ -20,6 +20,7 @@ from ._context import Task, current, loading, serving
 from ._errors import SessionClosed
 from ._events import ON_ERROR
 from ._hosting import HostedContext
+from ._reasons import CloseReason
 from ._resources import Fatal, hide
 from ._tasks import OwnedTask
 
@@ -166,8 +167,8 @@ class Steps:
     def task_ended(self, owned: OwnedTask, error: BaseException | None) -> None:
         """Note that an owned task ended during the clean-up."""
         session = self._still()
-        answer = isinstance(error, SessionClosed) and error.session is session
-        if isinstance(error, Exception) and not answer:  # any other went through the loop already
+        # Any but an Exception went through the loop already.
+        if isinstance(error, Exception) and not _tells_of_the_end(error, session):
             self.failed(error, owned.where)
         if self._in_tasks and not session._tasks:
             self._step_over(session)
@@ -257,3 +258,13 @@ class Steps:
         self.fatal = self.fatal or fatal
         if late:
             self._late = [*(self._late or ()), *late]
+
+
+def _tells_of_the_end(error: Exception, session: Session) -> bool:
+    """Tell whether *error* says no more than that *session* ended, and its children with it."""
+    if isinstance(error, ExceptionGroup):
+        group = cast("ExceptionGroup[Exception]", error)
+        return all(_tells_of_the_end(each, session) for each in group.exceptions)
+    return isinstance(error, SessionClosed) and (
+        error.session is session or error.reason is CloseReason.PARENT
+    )
