@@ -223,10 +223,7 @@ def _protocol(emitter: object, event: object, heard: Handler) -> tuple[Call, Cal
     if connect and disconnect:
         named = {} if event is None else {"sender": event}
         if _parameters(connect) >= named.keys():
-            removals: list[Call] = [partial(disconnect, heard, **named)]
-            if named:  # for blinker, which keeps a receiver of which only the sender was removed
-                removals.append(partial(disconnect, heard))
-            return partial(connect, heard, **named), partial(_call_all, removals)
+            return partial(connect, heard, **named), partial(disconnect, heard, **named)
     subscribe = _method(emitter, "subscribe")
     if subscribe:
         return partial(subscribe, event, heard), None
@@ -248,11 +245,6 @@ def _parameters(call: Callable[..., object]) -> set[str]:
         return set(inspect.signature(call).parameters)
     except (TypeError, ValueError):  # written in C
         return set()
-
-
-def _call_all(calls: list[Call]) -> None:
-    for call in calls:
-        _called(call)
 
 
 def _called(call: Call) -> object:

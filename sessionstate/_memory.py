@@ -280,9 +280,11 @@ class MemoryGuard:
         assert short is not None
         expiry, clock = supervisor._expiry, supervisor._expiry._work_clock
         until = clock() + SLICE
+        overdue = True  # there may be some that end anyway, for a reason of their own
         while short.quota > 0 and len(supervisor._closing) < supervisor._admission.max_closing:
             short.quota -= 1
-            if not expiry.end_one_due():
+            overdue = overdue and expiry.end_one_due()
+            if not overdue:
                 session = expiry.idle_longest()
                 if session is None:
                     return False
