@@ -5,7 +5,7 @@ Child sessions that live in tasks of their parent.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
 import pytest
 
@@ -26,7 +26,10 @@ async def _two(parent: Session) -> None:
 class TestChildrenInTasks:
     @pytest.mark.parametrize(("delegate", "number"), [(_one, 1), (_two, 2)])
     async def test_their_end_with_the_parent_is_no_error(
-        self, supervisor: Supervisor, delegate: Callable[[Session], Awaitable[None]], number: int
+        self,
+        supervisor: Supervisor,
+        delegate: Callable[[Session], Coroutine[None, None, None]],
+        number: int,
     ) -> None:
         """
         A task of the parent that holds children learns of their end, which is no clean-up error.
