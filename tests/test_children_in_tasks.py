@@ -11,6 +11,8 @@ import pytest
 
 from sessionstate import CloseReason, Session, SessionClosed, Supervisor
 
+Delegate = Callable[[Session], Coroutine[None, None, None]]
+
 
 async def _one(parent: Session) -> None:
     async with parent.child():
@@ -28,7 +30,7 @@ class TestChildrenInTasks:
     async def test_their_end_with_the_parent_is_no_error(
         self,
         supervisor: Supervisor,
-        delegate: Callable[[Session], Coroutine[None, None, None]],
+        delegate: Delegate,
         number: int,
     ) -> None:
         """
