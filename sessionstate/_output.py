@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Callable
-from typing import IO, Any, Final, cast
+from typing import IO, Final, cast
 
 import anyio
 import anyio.abc
 from anyio.lowlevel import checkpoint
 
+from ._resources import hide
+
 LIMIT: Final = 2**17  # bytes kept of what nobody reads: what asyncio's own streams keep
+STEPS: Final = 3  # of the loop, within which it closes what is to be closed
 ENDLESS: Final = sys.maxsize
 
 
@@ -231,30 +235,50 @@ class Pipes:
     The pipes of one process that are ours.
     """
 
-    __slots__ = ("_unconnected", "stderr", "stdin", "stdout")
+    __slots__ = ("_ends", "stderr", "stdin", "stdout")
 
     def __init__(self) -> None:
         self.stdin: Input | None = None
         self.stdout: Output | None = None
         self.stderr: Output | None = None
-        self._unconnected: list[Any] = []
+        self._ends: list[IO[bytes] | None] = []
 
-    async def connect(
-        self, stdin: IO[Any] | None, stdout: IO[Any] | None, stderr: IO[Any] | None
-    ) -> None:
-        """Connect what the parent's side of each pipe is, or None."""
+    def own(self, popen: subprocess.Popen[bytes]) -> None:
+        """Take what it has of the pipes, to be closed whatever comes of them."""
+        self._ends = [popen.stdin, popen.stdout, popen.stderr]
+        popen.stdin = popen.stdout = popen.stderr = None
+
+    async def connect(self) -> None:
+        """Make streams of them; what cancels this is raised when that is done."""
+        # uvloop leaves a pipe half open if it is cancelled there.
+        task = asyncio.Task(self._connect(), name="sessionstate: connecting pipes")
+        hide(task)
+        cancelled: asyncio.CancelledError | None = None
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        task.result()
+        if cancelled is not None:
+            raise cancelled
+
+    async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        self._unconnected = [pipe for pipe in (stdin, stdout, stderr) if pipe is not None]
+        stdin, stdout, stderr = self._ends
         if stdin is not None:
-            self.stdin = given = Input()
+            given = Input()
             await loop.connect_write_pipe(lambda: given, stdin)
+            self.stdin = given
         if stdout is not None:
-            self.stdout = output = Output("stdout")
+            output = Output("stdout")
             await loop.connect_read_pipe(lambda: output, stdout)
+            self.stdout = output
         if stderr is not None:
-            self.stderr = errors = Output("stderr")
+            errors = Output("stderr")
             await loop.connect_read_pipe(lambda: errors, stderr)
-        self._unconnected = []
+            self.stderr = errors
+        self._ends = []
 
     @property
     def outputs(self) -> list[Output]:
@@ -269,11 +293,17 @@ class Pipes:
         if pending:
             await asyncio.wait(pending, timeout=seconds)
 
-    def close(self, *, keep: bool) -> None:
-        """Close all; with *keep*, what was read may still be received."""
+    async def aclose(self, *, keep: bool) -> None:
+        """Close all, whoever cancels this; with *keep*, what was read may still be received."""
         if self.stdin is not None:
             self.stdin.abort()
         for output in self.outputs:
             output.close(keep=keep)
-        for pipe in self._unconnected:
-            pipe.close()
+        for end in self._ends:
+            if end is not None:
+                end.close()
+        for _ in range(STEPS):
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                pass

@@ -72,23 +72,26 @@ class Tree:
 
     def known(self) -> bool:
         """Tell whether any that is known by its number lives; else only a look tells more."""
-        return True
+        raise NotImplementedError
 
     async def look(self) -> bool:
         """Look for what left it; tell whether anything is left."""
         raise NotImplementedError
 
-    async def gone(self, seconds: float) -> bool:
-        """Wait until nothing that is known is left, but not longer than that."""
+    async def gone(self, seconds: float, unless: asyncio.Future[None] | None = None) -> bool:
+        """Wait until nothing is left, but not longer than that, nor than until *unless* is done."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         pause = PAUSE / 64
         while self.alive():
             rest = until - loop.time()
-            if rest <= 0:
+            if rest <= 0 or (unless is not None and unless.done()):
                 return False
             # Nothing tells when a group is empty: ask again and again, but not for long.
-            await asyncio.sleep(min(pause, rest))
+            if unless is None:
+                await asyncio.sleep(min(pause, rest))
+            else:
+                await asyncio.wait([unless], timeout=min(pause, rest))
             pause = min(2 * pause, PAUSE)
             if not self.known():
                 await self.look()
@@ -197,8 +200,11 @@ class JobTree(Tree):
     def kill(self) -> None:
         self._job.kill()
 
-    def alive(self) -> bool:
+    def known(self) -> bool:
         return self.popen.poll() is None or self._job.active() > 0
+
+    def alive(self) -> bool:
+        return self.known()
 
     async def look(self) -> bool:
         return self.alive()

@@ -50,6 +50,8 @@ class Life:
         self.asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the end was asked for."""
         self.hurried = False
+        self.patience = LAST_WORDS / 10
+        """Seconds for its descendants to end when it has ended by itself."""
         self.waited = False
         """Whether anybody waits for its end, which must not take for ever as nobody reads."""
         self.row: ProcessRow | None = None
@@ -63,10 +65,10 @@ class Life:
         assert command is not None
         self._command = None
         tree = self.tree = start(row._session, command)
+        self.pipes.own(tree.popen)
         try:
             self._unwatch = watch(tree.popen, self._exited)
-            popen = tree.popen
-            await self.pipes.connect(popen.stdin, popen.stdout, popen.stderr)
+            await self.pipes.connect()
         except BaseException:
             self.hurried = True
             await self._end()
@@ -79,7 +81,7 @@ class Life:
         if self.asked.done() or self.returncode is None or await self._leaves_something():
             await self._end()
         else:
-            self._over(keep=True)
+            await self._over(keep=True)
 
     def ask(self) -> bool:
         """Begin to end it; tell whether this call did."""
@@ -111,6 +113,7 @@ class Life:
         for output in self.pipes.outputs:
             output.keep_all()
         try:
+            await self.tree.gone(self.patience, unless=self.asked)
             if await self.tree.look():
                 await self.pipes.read_out(LAST_WORDS / 10)
                 self._stay()
@@ -154,11 +157,11 @@ class Life:
     async def _end(self) -> None:
         tree = self.tree
         assert tree is not None
-        if self.pipes.stdin is not None:
-            self.pipes.stdin.close()
-        for output in self.pipes.outputs:
-            output.drop_rest()
         try:
+            if self.pipes.stdin is not None:
+                self.pipes.stdin.close()
+            for output in self.pipes.outputs:
+                output.drop_rest()
             if not self.hurried:
                 await tree.look()
                 tree.ask()
@@ -169,7 +172,7 @@ class Life:
             try:
                 await self._kill(tree)
             finally:
-                self._over(keep=False)
+                await self._over(keep=False)
 
     async def _kill(self, tree: Tree) -> None:
         """Kill what is left until nothing is, whoever cancels this."""
@@ -185,21 +188,23 @@ class Life:
             except asyncio.CancelledError:
                 self.hurried = True
             if left and loop.time() > until:
+                if not tree.known():  # the dead cannot be told from the living here
+                    return
                 raise TimeoutError(
                     f"{self.name!r} (process {tree.pid}) still runs {PATIENCE:g} s after "
                     f"it was killed: it hangs in the system, or took another user's rights"
                 )
 
-    def _over(self, *, keep: bool) -> None:
+    async def _over(self, *, keep: bool) -> None:
         """Let go of everything but the outcome, and with *keep* the output that was read."""
         tree, self.tree = self.tree, None
         assert tree is not None
         self.returncode = tree.popen.poll()
         self._unwatch()
         self._unwatch = _nothing
-        self.pipes.close(keep=keep)
         tree.forget()
         self.row = None
+        await self.pipes.aclose(keep=keep)
 
 
 def _nothing() -> None:
@@ -305,6 +310,7 @@ class OwnedProcess(anyio.abc.Process):
         Ask the process and all that it started to end. On Windows this is Ctrl+Break.
         """
         if self._life.tree is not None:
+            self._life.patience = max(self._life.patience, self._life.grace)
             self._life.tree.ask()
 
     def kill(self) -> None:
@@ -312,6 +318,7 @@ class OwnedProcess(anyio.abc.Process):
         End the process and all that it started, at once.
         """
         if self._life.tree is not None:
+            self._life.patience = PATIENCE
             self._life.tree.kill()
 
     def send_signal(self, signal: signal.Signals) -> None:

@@ -1,0 +1,582 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import subprocess
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.abc
+import pytest
+
+from sessionstate import (
+    CloseReason,
+    OwnedProcess,
+    Session,
+    SessionClosed,
+    Supervisor,
+    _process_groups,
+    _processes,
+)
+from tests.trees import (
+    PATIENCE,
+    child,
+    descriptors,
+    lines,
+    living,
+    needs_linux,
+    needs_posix,
+    nobody_left,
+    pids,
+    zombies,
+)
+
+if TYPE_CHECKING:
+    from tests.conftest import StartSupervisor
+
+__all__ = ["nobody_left"]
+
+pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left")]
+
+
+@pytest.fixture
+async def s(supervisor: Supervisor) -> Session:
+    """
+    Give a session that nobody holds.
+    """
+    return await supervisor.open("a")
+
+
+class TestOpenProcess:
+    async def test_it_is_a_process_as_anyio_has_them(self, s: Session) -> None:
+        """
+        What a session opens is an `anyio.abc.Process`: its streams, its end and its number.
+        """
+        process = await s.open_process(child("echo"))
+        assert isinstance(process, anyio.abc.Process)
+        assert (process.returncode, living([process.pid])) == (None, [process.pid])
+        assert "running" in repr(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        await process.stdin.send(b"hello")
+        await process.stdin.aclose()
+        assert await process.stdout.receive(2) == b"he"
+        assert await process.stdout.receive() == b"llo"
+        assert b"".join([data async for data in process.stderr]) == b"HELLO"
+        assert await process.wait() == process.returncode == 7
+        with pytest.raises(anyio.EndOfStream):
+            await process.stdout.receive()
+        assert "ended with 7" in repr(process)
+
+    async def test_one_str_is_for_the_shell(self, s: Session) -> None:
+        """
+        A str is a line for the shell, and streams that are no pipes are None.
+        """
+        process = await s.open_process(
+            "echo $HOME" if sys.platform != "win32" else "echo %HOME%",
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            env={"HOME": "here"},
+        )
+        assert (process.stdin, process.stderr) == (None, None)
+        assert await lines(process, 1) == ["here"]
+        await process.wait()
+
+    async def test_output_is_there_after_the_end(self, s: Session) -> None:
+        """
+        After the end of a process, its small output may still be received.
+        """
+        process = await s.open_process([sys.executable, "-ISc", "print('hi')"])
+        await process.wait()
+        assert process.stdout is not None
+        assert (await process.stdout.receive()).split() == [b"hi"]
+        with pytest.raises(anyio.EndOfStream):
+            await process.stdout.receive()
+
+    async def test_the_dump_names_it(self, supervisor: Supervisor, s: Session) -> None:
+        """
+        What a session still owns is told by the command's name.
+        """
+        await s.open_process(child("tree", 1))
+        assert f"owns process {sys.executable[:40]}" in supervisor.dump()
+
+
+class TestEnd:
+    async def test_a_tree_ends_with_its_session(self, supervisor: Supervisor) -> None:
+        """
+        When a session ends, so do a process, its children and theirs.
+        """
+        async with supervisor.session("a") as s:
+            process = await s.open_process(child("tree", 3))
+            tree = await pids(process, 3)
+            assert len(living(tree)) == 3
+        assert not living(tree)
+        assert process.returncode is not None
+        assert supervisor.statistics().clean_up_errors == 0
+
+    async def test_many_trees_end_together(self, supervisor: Supervisor) -> None:
+        """
+        Of twenty sessions with a tree each, ended at once, nothing is left.
+        """
+        await end_trees(supervisor, 20)
+
+    @pytest.mark.stress
+    async def test_very_many_trees_end_together(self, supervisor: Supervisor) -> None:
+        """
+        Of two hundred sessions with a tree each, ended at once, nothing is left.
+        """
+        await end_trees(supervisor, 200)
+
+    @needs_posix
+    async def test_it_is_asked_first(self, s: Session) -> None:
+        """
+        A process is asked to end, and what it says to that is nobody's concern any more.
+        """
+        process = await s.open_process(child("polite"))
+        await lines(process, 1)
+        await s.aclose()
+        assert process.returncode == 3
+        assert process.stdout is not None
+        with pytest.raises(anyio.ClosedResourceError):
+            await process.stdout.receive()
+
+    @needs_posix
+    async def test_one_that_ignores_it_is_killed(self, s: Session) -> None:
+        """
+        A process that ignores SIGTERM is killed after the grace.
+        """
+        process = await s.open_process(child("stubborn"), grace=0.1)
+        await lines(process, 1)
+        await s.aclose()
+        assert process.returncode == -signal.SIGKILL
+
+    @needs_posix
+    async def test_no_time_for_the_grace(self, start_supervisor: StartSupervisor) -> None:
+        """
+        A grace that is longer than the clean-up's time is cut short, and that is no error.
+        """
+        supervisor = await start_supervisor(close_timeout=2, default=False)
+        s = await supervisor.open("a")
+        process = await s.open_process(child("stubborn"), grace=1000)
+        await lines(process, 1)
+        await s.aclose()
+        assert process.returncode == -signal.SIGKILL
+        assert supervisor.statistics().clean_up_errors == 0
+        assert supervisor.statistics().abandoned == 0
+
+    @needs_posix
+    async def test_no_time_at_all(self) -> None:
+        """
+        When the shutdown's time is over, what is left is killed at once.
+        """
+        async with Supervisor(shutdown_timeout=0.1, default=False) as supervisor:
+            s = await supervisor.open("a")
+            processes: list[OwnedProcess] = []
+            for _ in range(2):
+                process = await s.open_process(child("stubborn"), grace=1000)
+                await lines(process, 1)
+                processes.append(process)
+                s.callback(print)  # they do not end together
+        for process in processes:
+            await process.wait()
+        assert [process.returncode for process in processes] == [-signal.SIGKILL] * 2
+        async with asyncio.timeout(PATIENCE):
+            while _process_groups.trees:
+                await asyncio.sleep(0.01)
+
+    @needs_posix
+    async def test_those_in_a_row_share_the_grace(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch, log: list[str]
+    ) -> None:
+        """
+        Processes that were opened one after the other are asked together, in the order of the end.
+        """
+        ask, kill = _process_groups.Group.ask, _process_groups.Group.kill
+        names: dict[int, str] = {}
+        for name in ("first", "second", "third"):
+            process = await s.open_process(child("stubborn"), grace=0.2)
+            await lines(process, 1)
+            names[process.pid] = name
+            if name == "first":
+                s.callback(log.append, "callback")
+
+        def note_ask(group: _process_groups.Group) -> None:
+            log.append(f"ask {names[group.pid]}")
+            ask(group)
+
+        def note_kill(group: _process_groups.Group) -> None:
+            log.append(f"kill {names[group.pid]}")
+            kill(group)
+
+        monkeypatch.setattr(_process_groups.Group, "ask", note_ask)
+        monkeypatch.setattr(_process_groups.Group, "kill", note_kill)
+        await s.aclose()
+        assert sorted(log[:2]) == ["ask second", "ask third"]
+        assert [entry for entry in log if not entry.startswith("kill")][2:] == [
+            "callback",
+            "ask first",
+        ]
+
+    async def test_what_cannot_be_ended(
+        self, s: Session, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A process that survives being killed is an error of the clean-up, and nobody waits for it.
+        """
+        process = await s.open_process(child("tree", 1), grace=0)
+        await lines(process, 1)
+        tree = process._life.tree
+        assert tree is not None
+        monkeypatch.setattr(_processes, "PATIENCE", 0.1)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(tree), "kill", lambda tree: None)
+            patch.setattr(type(tree), "ask", lambda tree: None)
+            with pytest.raises(ExceptionGroup) as caught:
+                await s.aclose()
+        assert isinstance(caught.value.exceptions[0], TimeoutError)
+        with pytest.raises(RuntimeError, match="could not be ended"):
+            await process.wait()
+        tree.popen.kill()
+        tree.popen.wait()
+
+
+def no_thread(thread: object) -> None:
+    """
+    Refuse to start a thread, as Python does when there are too many.
+    """
+    raise RuntimeError("can't start new thread")
+
+
+async def end_trees(supervisor: Supervisor, number: int) -> None:
+    """
+    Open as many sessions with a three-level tree each, end them at once, and look what is left.
+    """
+    before = descriptors()
+    sessions = [await supervisor.open(f"s{each}") for each in range(number)]
+    opened = [await s.open_process(child("tree", 3)) for s in sessions]
+    numbers = [pid for process in opened for pid in await pids(process, 3)]
+    assert len(living(numbers)) == 3 * number
+    for s in sessions:
+        s.close_soon()
+    for s in sessions:
+        await s.wait_closed()
+    assert not living(numbers)
+    assert not zombies()
+    assert descriptors() <= before
+    assert not _process_groups.trees
+    assert supervisor.statistics().clean_up_errors == 0
+
+
+class TestEndedByItself:
+    async def test_its_row_is_removed(self, s: Session) -> None:
+        """
+        Of a process that ended by itself nothing is left: no row, no descriptor, no object.
+        """
+        before = descriptors()
+        refs: list[weakref.ref[Any]] = []
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                process = await s.open_process([sys.executable, "-ISc", "pass"])
+                assert "1 resource" in repr(s)
+                life = process._life
+                refs += [weakref.ref(each) for each in (process, life, process._task, life.pipes.stdout)]
+                await process.wait()
+                assert "resource" not in repr(s)
+                assert (descriptors(), zombies()) == (before, [])
+                del process, life
+            assert [ref() for ref in refs] == [None] * len(refs)
+        finally:
+            gc.enable()
+        assert not _process_groups.trees
+
+    async def test_without_anybody_waiting(self, s: Session) -> None:
+        """
+        A process that nobody waits for is reaped and forgotten as well.
+        """
+        await s.open_process([sys.executable, "-ISc", "print('hi')"])
+        async with asyncio.timeout(PATIENCE):
+            while s._steps:
+                await asyncio.sleep(0.01)
+        assert not zombies()
+
+    async def test_what_it_left_running_is_the_sessions(self, s: Session) -> None:
+        """
+        What a process left in its group lives on until the session ends, though it has stdout open.
+        """
+        process = await s.open_process(child("leave"))
+        tree = await pids(process, 2)
+        assert await process.wait() == 0
+        assert "1 resource" in repr(s)
+        left = [pid for pid in tree if pid != process.pid]
+        assert living(tree) == left
+        await s.aclose()
+        assert not living(tree)
+
+    async def test_what_it_left_running_ends(self, s: Session) -> None:
+        """
+        When what a process left running has ended as well, its row is removed.
+        """
+        process = await s.open_process(child("leave_shortly"))
+        assert await process.wait() == 0
+        assert "1 resource" in repr(s)
+        async with asyncio.timeout(PATIENCE):
+            while s._steps:
+                await asyncio.sleep(0.01)
+
+    async def test_cancelled_while_something_is_left(self, s: Session) -> None:
+        """
+        A sweep over all tasks ends what a process left running.
+        """
+        process = await s.open_process(child("leave"))
+        tree = await pids(process, 2)
+        await process.wait()
+        [task] = [task for task in asyncio.all_tasks() if task.get_name().startswith("a: ")]
+        task.cancel()
+        async with asyncio.timeout(PATIENCE):
+            while s._steps:
+                await asyncio.sleep(0.01)
+        assert not living(tree)
+
+
+class TestThoseWhoLeft:
+    @needs_posix
+    @pytest.mark.parametrize("stay", ["stay", "go"])
+    async def test_a_daemon(self, s: Session, stay: str) -> None:
+        """
+        A daemon is ended with the session, whether or not the process that started it is gone.
+        """
+        process = await s.open_process(child("daemon", stay))
+        tree = await pids(process, 2)
+        if stay == "go":
+            assert await process.wait() == 0
+            assert "1 resource" in repr(s)
+        assert len(living(tree)) == (2 if stay == "stay" else 1)
+        await s.aclose()
+        assert not living(tree)
+
+    @needs_posix
+    async def test_one_without_environment(self, s: Session) -> None:
+        """
+        One that left the group and cleared its environment is found by its ancestors.
+        """
+        process = await s.open_process(child("escape"))
+        tree = await pids(process, 2)
+        await s.aclose()
+        assert not living(tree)
+
+    @needs_posix
+    async def test_a_daemon_without_environment_is_lost(self, s: Session) -> None:
+        """
+        A daemon that also cleared its environment is not found: nothing tells whose it is.
+        """
+        process = await s.open_process(child("daemon", "go", "clear"))
+        tree = await pids(process, 3)
+        await process.wait()
+        await s.aclose()
+        assert living(tree) == [tree[-1]]
+        subprocess.run(["kill", "-9", str(tree[-1])], check=True)
+
+    @needs_posix
+    @pytest.mark.parametrize("missing", ["list", "thread"])
+    async def test_nothing_tells_who_left(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch, missing: str
+    ) -> None:
+        """
+        Without a list of processes, or a thread to read it in, the group is still ended.
+        """
+        process = await s.open_process(child("tree", 3), grace=0.1)
+        tree = await pids(process, 3)
+        with monkeypatch.context() as patch:
+            if missing == "list":
+                patch.setattr("psutil.pids", lambda: 1 / 0)
+            else:
+                patch.setattr("threading.Thread.start", no_thread)
+            await s.aclose()
+        assert not living(tree)
+
+
+class TestHandle:
+    async def test_cancel(self, s: Session) -> None:
+        """
+        `cancel` begins the end of the whole tree, once, and does not end the session.
+        """
+        process = await s.open_process(child("tree", 2), grace=0.1)
+        tree = await pids(process, 2)
+        assert process.cancel()
+        assert not process.cancel()
+        await process.wait()
+        assert not process.cancel()
+        assert not living(tree)
+        assert s.close_reason is None
+        assert "resource" not in repr(s)
+
+    async def test_aclose(self, s: Session) -> None:
+        """
+        `aclose` waits until nothing is left; so does a block of the process's own.
+        """
+        async with await s.open_process(child("tree", 2), grace=0.1) as process:
+            tree = await pids(process, 2)
+        assert not living(tree)
+        assert "resource" not in repr(s)
+        await process.aclose()
+
+    @pytest.mark.parametrize("how", ["terminate", "kill"])
+    async def test_terminate_and_kill_mean_all(self, s: Session, how: str) -> None:
+        """
+        `terminate` and `kill` mean the tree, and do nothing once it has ended.
+        """
+        if how == "terminate" and sys.platform == "win32":
+            pytest.skip("Ctrl+Break needs a console")
+        process = await s.open_process(child("tree", 2))
+        tree = await pids(process, 2)
+        getattr(process, how)()
+        await process.wait()
+        assert not living(tree)
+        getattr(process, how)()
+
+    @needs_posix
+    async def test_a_signal_is_for_the_process_alone(self, s: Session) -> None:
+        """
+        `send_signal` reaches the process and not its children.
+        """
+        process = await s.open_process(child("tree", 2))
+        tree = await pids(process, 2)
+        process.send_signal(signal.SIGKILL)
+        assert await process.wait() == -signal.SIGKILL
+        assert living(tree) == tree[1:]
+        await process.aclose()
+        process.send_signal(signal.SIGKILL)
+        assert not living(tree)
+
+
+class TestFailing:
+    async def test_a_command_that_does_not_exist(self, s: Session) -> None:
+        """
+        A command that does not exist is a FileNotFoundError, and nothing is left of the attempt.
+        """
+        with pytest.raises(FileNotFoundError):
+            await s.open_process(["/does/not/exist"])
+        assert "resource" not in repr(s)
+
+    async def test_pipes_that_cannot_be_read(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        If a pipe cannot be connected, the process that was started is ended.
+        """
+
+        async def refuse(*args: object) -> None:
+            raise OSError("no more descriptors")
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "connect_read_pipe", refuse)
+        with pytest.raises(OSError, match="no more"):
+            await s.open_process(child("tree", 1))
+        assert "resource" not in repr(s)
+
+    async def test_a_session_that_has_ended(self, s: Session) -> None:
+        """
+        A session that has ended opens no process.
+        """
+        s.close_soon()
+        with pytest.raises(SessionClosed):
+            await s.open_process(child("tree", 1))
+
+    async def test_a_session_that_ends_meanwhile(self, s: Session) -> None:
+        """
+        If the session ends while a process is started, that is ended, and the caller told.
+        """
+        for steps in range(8):
+            s = await s.supervisor.open(f"s{steps}")
+            opening = asyncio.ensure_future(s.open_process(child("tree", 1), grace=0))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            assert not opening.done()
+            s.close_soon()
+            try:
+                process = await opening
+            except SessionClosed as error:
+                assert error.reason is CloseReason.COMPLETED
+            else:
+                assert isinstance(process, OwnedProcess)
+            await s.wait_closed()
+            assert not _process_groups.trees
+
+    @pytest.mark.parametrize("mode", ["once", "twice"])
+    async def test_a_caller_that_is_cancelled(self, s: Session, mode: str) -> None:
+        """
+        However the caller is cancelled while it opens a process, the process is ended.
+        """
+        for steps in range(8):
+            opening = asyncio.ensure_future(s.open_process(child("tree", 1), grace=0))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            opening.cancel()
+            if mode == "twice":
+                await asyncio.sleep(0)
+                opening.cancel()
+            await asyncio.wait([opening])
+            async with asyncio.timeout(PATIENCE):
+                while s._steps:
+                    await asyncio.sleep(0.01)
+            assert not _process_groups.trees
+
+    @pytest.mark.parametrize("command", [5, None, ["echo", 5], {"echo"}])
+    async def test_what_is_no_command(self, s: Session, command: Any) -> None:
+        """
+        What is no command is refused with advice.
+        """
+        with pytest.raises(TypeError, match="command"):
+            await s.open_process(command)
+
+    @pytest.mark.parametrize("command", ["", " ", b"", []])
+    async def test_an_empty_command(self, s: Session, command: Any) -> None:
+        """
+        An empty command is refused.
+        """
+        with pytest.raises(ValueError, match="empty"):
+            await s.open_process(command)
+
+    async def test_options_that_there_are_not(self, s: Session) -> None:
+        """
+        Options that there are not are refused, and the one that always holds with a reason.
+        """
+        with pytest.raises(TypeError, match="no option 'shell'"):
+            await s.open_process("true", shell=True)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="session of its own"):
+            await s.open_process("true", start_new_session=True)  # type: ignore[call-arg]
+        with pytest.raises(ValueError, match="grace must be"):
+            await s.open_process("true", grace=-1)
+
+
+class TestWatching:
+    @needs_linux
+    async def test_without_pidfd(self, s: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Where a process has no descriptor, a thread waits for its end.
+        """
+        monkeypatch.delattr("os.pidfd_open")
+        process = await s.open_process(child("echo"))
+        assert process.stdin is not None
+        await process.stdin.aclose()
+        assert await process.wait() == 7
+        other = await s.open_process(child("tree", 2))
+        tree = await pids(other, 2)
+        await s.aclose()
+        assert not living(tree)
+
+    @needs_linux
+    async def test_without_a_thread(self, s: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        If nothing can tell of its end, a process is not opened.
+        """
+        monkeypatch.delattr("os.pidfd_open")
+        monkeypatch.setattr("threading.Thread.start", no_thread)
+        with pytest.raises(RuntimeError, match="thread"):
+            await s.open_process(child("tree", 1))
+        assert "resource" not in repr(s)
