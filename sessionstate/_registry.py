@@ -29,6 +29,7 @@ from ._teardown import Ending
 from ._waiting import clean_up_errors
 
 if TYPE_CHECKING:
+    from ._memory import MemoryGuard
     from ._supervisor import Supervisor
 
 
@@ -65,6 +66,7 @@ class Registry(Hooks, Mapping[str, Session]):
         "_loop",
         "_max_age",
         "_max_sessions",
+        "_memory_guard",
         "_number",
         "_observers",
         "_pid",
@@ -98,6 +100,7 @@ class Registry(Hooks, Mapping[str, Session]):
     _loop: asyncio.AbstractEventLoop
     _max_age: float
     _max_sessions: float
+    _memory_guard: MemoryGuard | None
     _number: int
     _observers: Observers
     _pid: int

@@ -44,6 +44,8 @@ class Shutdown:
         self._left_out = dict.fromkeys(left_out)
         supervisor._running = False
         supervisor._admission.close()
+        if supervisor._memory_guard is not None:
+            supervisor._memory_guard._stop()
         if supervisor._shutdown_timeout < float("inf"):
             supervisor._shutdown_ends = loop.time() + supervisor._shutdown_timeout
             self._timer: asyncio.TimerHandle | None = loop.call_later(

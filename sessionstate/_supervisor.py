@@ -26,6 +26,7 @@ from ._entrances import Entrances
 from ._events import Observers
 from ._expiry import Expiry
 from ._last import abandon, enrol
+from ._memory import MemoryGuard
 from ._reasons import CloseReason
 from ._registry import Live, check_id
 from ._room import WhenFull, number
@@ -67,6 +68,7 @@ class Supervisor(Entrances):
         max_per_group: How many sessions opened with one *group* may be live at once.
         max_children: How many live descendants a session may have.
         max_weight: How much all sessions may weigh together, in the unit of their weights.
+        memory_guard: What sheds idle sessions when the process uses too much memory.
         default: Whether the module functions and maps of this event loop use this supervisor.
         clock: A monotonic clock, in seconds. Default: `time.monotonic`, or the loop's own where its
             time is not real. It must run as fast as the loop's: a jump ahead is noticed when the
@@ -93,6 +95,7 @@ class Supervisor(Entrances):
         max_per_group: int | None = None,
         max_children: int | None = None,
         max_weight: float | None = None,
+        memory_guard: MemoryGuard | None = None,
         default: bool = True,
         clock: Callable[[], float] | None = None,
         name: str = "sessionstate",
@@ -118,6 +121,14 @@ class Supervisor(Entrances):
             )
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {name!r}")
+        if memory_guard is not None:
+            if not isinstance(memory_guard, MemoryGuard):
+                raise TypeError(
+                    f"memory_guard must be a MemoryGuard, not {memory_guard!r}: write "
+                    f"memory_guard=MemoryGuard(high=0.8, low=0.7)"
+                )
+            memory_guard._belong_to(self)
+        self._memory_guard = memory_guard
         self.name = name
         self._default = bool(default)
         self._given_clock = clock
@@ -194,6 +205,8 @@ class Supervisor(Entrances):
         enrol(self)
         self._admission.changed()
         self._expiry.start()
+        if self._memory_guard is not None:
+            self._memory_guard._start(self)
 
     async def _stop(self) -> None:
         """Leave: end every session, and wait for that through every cancellation."""
@@ -236,6 +249,7 @@ class Supervisor(Entrances):
 
     def __del__(self) -> None:
         abandon(self)
+        multiplexer.release(self)
 
     # Ways out
 

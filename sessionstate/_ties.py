@@ -287,9 +287,10 @@ def weigh(session: Session, weight: float) -> None:
 def retie(session: Session, wanted: Wanted) -> None:
     """Let a later call change what may change, and refuse what may not."""
     if wanted.parent is not None and session.parent is not wanted.parent:
-        present = "has no parent" if session.parent is None else f"is one of {session.parent.id!r}"
+        other = session.parent
+        present = "has no parent" if other is None else f"is a child of {other.id!r}"
         raise ValueError(
-            f"session {session.id!r} is live and {present}, so it cannot become a child of "
+            f"session {session.id!r} is live and {present}, so it cannot become one of "
             f"{wanted.parent.id!r}: ids are one namespace, use another id for the child"
         )
     if wanted.group is not None and session.group != wanted.group:
