@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._session import Session
 
 LOOKED_AT: Final = 256  # sessions among which room is sought
+ALMOST: Final = 1 + 1e-9  # three tenths are a little more than 0.3
 
 
 class Wanted(NamedTuple):
@@ -89,7 +90,11 @@ class Bound:
 
     def admits(self, amount: float, block: Block) -> bool:
         """Tell whether there is room for so much more, and nobody is before *block* in line."""
-        return self.total + amount <= self.limit and next(iter(self._line), block) is block
+        return not self.exceeded_by(amount) and next(iter(self._line), block) is block
+
+    def exceeded_by(self, amount: float) -> bool:
+        """Tell whether so much more is too much."""
+        return self.total + amount > self.limit * ALMOST
 
     def overdue(self, now: float) -> Session | None:
         """Return one whose deadline has passed, among those that were left longest ago."""

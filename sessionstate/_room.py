@@ -197,11 +197,10 @@ class Room:
         for bound, amount in tight:  # all of them, so that nobody is evicted in vain
             if self._when_full == "refuse":
                 raise self._too_much(bound, amount, "and it refuses (when_full='refuse')")
-            if bound.total - bound.idle_total + amount > bound.limit:
+            if bound.exceeded_by(amount - bound.idle_total):
                 raise self._too_much(bound, amount, "and a held session is never evicted")
         longest = tight[0][0].idle_longest()
-        if longest is None:  # fractions that were added up
-            raise self._too_much(*tight[0], "and a held session is never evicted")
+        assert longest is not None, "without anybody idle it would be exceeded"
         end(longest, CloseReason.EVICTED)
         return True
 
@@ -235,7 +234,7 @@ class Room:
     def lighten(self, spared: Session | None = None) -> None:
         """Evict idle sessions while all together are too heavy, if that is the way here."""
         weight = self._supervisor._bounds.weight
-        while self._when_full == "evict" and weight.total > weight.limit:
+        while self._when_full == "evict" and weight.exceeded_by(0):
             longest = weight.idle_longest(spared)
             if longest is None:
                 break
