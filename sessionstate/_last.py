@@ -66,14 +66,13 @@ def abandon(supervisor: Supervisor) -> None:
     """Close what is left of the sessions, without a loop, and complain that it was not left."""
     if getattr(supervisor, "_pid", 0) != os.getpid():  # its making may have failed
         return
-    complaints: list[tuple[str, object]] = []
-    if supervisor._code is not None:
-        where = place(supervisor._code, supervisor._lasti)
-        complaints.append(
-            (f"{supervisor!r}, entered at {where}, was dropped without being left", supervisor)
-        )
+    assert supervisor._code is not None
+    where = place(supervisor._code, supervisor._lasti)
     sessions = dict.fromkeys([*supervisor._live.values(), *supervisor._closing.values()])
     newest_first = sorted(sessions, key=lambda each: -each.incarnation)  # children before parents
+    complaints: list[tuple[str, object]] = [
+        (f"{supervisor!r}, entered at {where}, was dropped without being left", supervisor)
+    ]
     complaints += [
         (f"{each!r}, opened at {each.opened_where}, was dropped unclosed", each)
         for each in newest_first

@@ -192,7 +192,7 @@ class TestAbandon:
         assert log[2:] == ["thrown SessionClosed", "first"]
         assert (s.state, s.close_reason) == ("closed", "resource_failed")
 
-    @pytest.mark.parametrize("how", ["held", "idle", "failed", "interrupted"])
+    @pytest.mark.parametrize("how", ["held", "idle", "crashed", "interrupted", "failed"])
     def test_what_contexts_see(self, runner: asyncio.Runner, log: list[str], how: str) -> None:
         """
         A session that somebody was inside of did not complete, and its transactions roll back.
@@ -200,16 +200,22 @@ class TestAbandon:
         over: list[bool] = []
 
         async def hold(supervisor: Supervisor) -> None:
-            async with supervisor.session("a", linger=60) as s:
+            enter = supervisor.attach if how == "failed" else supervisor.session
+            async with enter("a") as s:
                 s.enter_context(Noting(log))
                 if how == "idle":
                     return
                 s.push_async_callback(asyncio.sleep, LONG)
-                if how == "failed":
+                if how == "crashed":
                     s.start_soon(crash)
                 while not over:
                     with suppress(asyncio.CancelledError):
                         await asyncio.sleep(LONG)
+
+        async def own(supervisor: Supervisor) -> None:
+            with pytest.raises(ZeroDivisionError):
+                async with supervisor.session("a", linger=0):
+                    await crash()
 
         async def crash() -> None:
             raise ZeroDivisionError
@@ -219,11 +225,15 @@ class TestAbandon:
             await asyncio.sleep(1)
             if how == "interrupted":
                 supervisor.close_soon("a")
+            if how == "failed":
+                tasks.append(asyncio.create_task(own(supervisor)))
+                await asyncio.sleep(1)
 
         tasks: list[asyncio.Task[None]] = []
-        supervisor = runner.run(begin(fill, close_timeout=None))
+        supervisor = runner.run(begin(fill, close_timeout=None, linger=60))
         drop(supervisor)
-        assert log == [f"thrown {None if how == 'idle' else 'SessionClosed'}"]
+        seen = {"idle": None, "failed": "ZeroDivisionError"}.get(how, "SessionClosed")
+        assert log == [f"thrown {seen}"]
         over.append(True)
 
     def test_hooks(self, runner: asyncio.Runner, log: list[str]) -> None:

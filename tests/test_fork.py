@@ -5,6 +5,7 @@ Forked children: everything there is still the parent's.
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import pytest
 
 from sessionstate import Supervisor
 from sessionstate._last import _forked, _inherited, abandon, abandon_all
+from sessionstate._signals import SIGNALS, _before_fork
+from sessionstate._signals import _forked as _handlers_forked
 from tests import virtual_time
 from tests.bodies import LONG
 from tests.programs import LEFT_RUNNING, MAIN, SYNC, Program
@@ -106,6 +109,21 @@ else:
         assert program.status() == 0, program.output
     child = ["child: context, None", "child: async", "child: sync"]
     assert program.log() == [*child, "parent ends", *SYNC]
+
+
+@needs_fork
+def test_handlers() -> None:
+    """
+    The child gives signal handlers back, and what came too early for that comes then.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    supervisor = Supervisor()
+    supervisor.install_signal_handlers()
+    _before_fork()
+    assert set(SIGNALS) <= signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    _handlers_forked()
+    assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_DFL}
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
 
 
 def test_nothing_is_dropped(runner: asyncio.Runner, log: list[str]) -> None:
