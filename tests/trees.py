@@ -46,7 +46,7 @@ async def lines(process: OwnedProcess, number: int) -> list[str]:
     async with asyncio.timeout(PATIENCE):
         while text.count(b"\n") < number:
             text += await process.stdout.receive()
-    return text.decode().split()[:number]
+    return text.decode().splitlines()[:number]
 
 
 async def pids(process: OwnedProcess, number: int) -> list[int]:
