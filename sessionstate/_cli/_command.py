@@ -64,12 +64,14 @@ def main() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("sessionstate-demo"),
     show_default=True,
-    help="Where index.html, memory.svg, sessions.svg and report.json go.",
+    help="Where index.html, its charts as SVG and report.json go.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, not as a table.")
 @click.option(
     "--plant",
-    type=click.Choice(["entry", "context", "task", "session"]),
+    type=click.Choice(
+        ["entry", "context", "task", "session", "sub-agent", "listener", "tool", "replay"]
+    ),
     hidden=True,
     help="Plant a leak in the server that uses sessionstate, to see the check find it.",
 )
@@ -79,13 +81,15 @@ def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | 
 
     One keeps its conversations in plain dicts and cleans up when `session.deleted` arrives; the
     other uses sessionstate. Clients are real processes on real sockets that finish, crash, reset,
-    fail, time out, fall silent or come back; the event comes for 8 % of them.
+    fail, time out, fall silent or come back; the event comes for 8 % of them. Some have a tool run,
+    a real process that starts another, or a sub-agent; every one listens to a bus. Signed webhooks
+    arrive meanwhile, and some of them twice, because somebody listened in.
 
-    Exits with 0 if sessionstate has nothing left, 1 if it has, 2 for a wrong option, 3 if the demo
-    could not run.
+    Exits with 0 if sessionstate has nothing left and acted upon no webhook twice, 1 if not, 2 for a
+    wrong option, 3 if the demo could not run.
     """
     try:
-        require("websockets", "rich", extra="demo", who="sessionstate demo")
+        require("websockets", "rich", "pyee", extra="demo", who="sessionstate demo")
     except ImportError as error:
         raise CannotRunError(str(error)) from error
     from sessionstate._cli.demo.stage import run  # noqa: PLC0415

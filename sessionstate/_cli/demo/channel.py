@@ -22,6 +22,9 @@ Message = dict[str, Any]
 LONGEST_LINE = 2**24
 CHUNK = 2**16
 
+PATIENCE = 5.0
+"""Seconds for a process to end what it started itself, before it is killed."""
+
 
 class Line:
     """
@@ -99,11 +102,15 @@ class Child:
 
     async def __aexit__(self, *_: object) -> None:
         process = self._running
-        if process.returncode is None and not self._killed:
-            self.kill()
         if process.stdin is not None:
-            process.stdin.close()
-        await process.communicate()
+            process.stdin.close()  # which ends it, and what it started
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await process.communicate()
+        except TimeoutError:
+            if process.returncode is None and not self._killed:
+                self.kill()
+            await process.communicate()
         self._stderr.close()
 
     @property

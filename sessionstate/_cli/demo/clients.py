@@ -73,7 +73,7 @@ class Clients:
     async def _begin(self, one: Conversation) -> ClientConnection:
         connection = await self._connect(one)
         for turn in range(one.turns):
-            await self._ask(connection, f"question {turn}")
+            await self._ask(connection, one.prompt(turn))
             await asyncio.sleep(one.gap)
         return connection
 

@@ -2,7 +2,8 @@
 What one conversation of the chat server holds, whichever way the server keeps it.
 
 The census counts here, outside both servers and outside sessionstate: agents by weak references,
-contexts by entering and leaving. A server cannot look clean by forgetting to count.
+contexts by entering and leaving, listeners by asking the bus. A server cannot look clean by
+forgetting to count.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 from weakref import WeakSet
 
 import anyio
+from pyee import EventEmitter
 
+MODEL_CHANGED = "model.changed"
+WORK = 1.0
 TRANSCRIPT_CHARACTERS = 20_000
 HEARTBEAT = 5.0
 
@@ -30,7 +35,9 @@ class Tally:
 
 
 tally = Tally()
+bus = EventEmitter()  # the program's, so it lives as long as that
 living_agents: WeakSet[Agent] = WeakSet()
+living_sub_agents: WeakSet[SubAgent] = WeakSet()
 open_contexts: set[object] = set()
 
 
@@ -65,11 +72,12 @@ class Agent:
     The thing that answers, over a connection upstream.
     """
 
-    __slots__ = ("__weakref__", "asked", "id")
+    __slots__ = ("__weakref__", "asked", "id", "model")
 
     def __init__(self, id: str) -> None:
         tally.agents += 1
         self.id = id
+        self.model = "the first"
         self.asked: asyncio.Queue[str] = asyncio.Queue()
         living_agents.add(self)
 
@@ -85,12 +93,45 @@ class Agent:
         tally.requests += 1
         return f"you said {prompt}"
 
+    def change_model(self, model: str) -> None:
+        """
+        Hear of what changed.
+        """
+        self.model = model
+
     async def summarise(self) -> None:
         """
         Digest what was asked, in the background, until cancelled.
         """
         while True:
             await self.asked.get()
+
+
+class SubAgent:
+    """
+    What looks into something on behalf of an agent, with a transcript of its own.
+    """
+
+    __slots__ = ("__weakref__", "transcript")
+
+    def __init__(self, id: str) -> None:
+        self.transcript = Transcript(id)
+        living_sub_agents.add(self)
+
+    async def work(self) -> None:
+        """
+        Take a while over it.
+        """
+        await anyio.sleep(WORK)
+        self.transcript.add("found it")
+
+
+def listeners() -> int:
+    """
+    Count what listens to the bus.
+    """
+    heard = cast("list[object]", bus.listeners(MODEL_CHANGED))  # pyright: ignore[reportUnknownMemberType]
+    return len(heard)
 
 
 @asynccontextmanager

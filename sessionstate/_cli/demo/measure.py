@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 
 from sessionstate._cli.demo import settings
 from sessionstate._cli.demo.channel import Message
 from sessionstate._cli.demo.traffic import DELETED_SHARE, count_by_ending
+from sessionstate._cli.demo.webhooks import Deliveries
 
 PLAIN = "plain dicts"
 SCOPED = "sessionstate"
@@ -28,13 +29,14 @@ class Sample:
     rss: int
     sessions: int
     requests: int
+    processes: int
 
     @classmethod
     def take(cls, message: Message) -> Sample:
         """
         Read a sample as the server sends it.
         """
-        return cls(message["seconds"], message["rss"], message["sessions"], message["requests"])
+        return cls(*(message[name] for name in cls.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Left:
     tasks: int
     contexts: int
     agents: int
+    sub_agents: int
+    listeners: int
+    tools: int
+    grandchildren: int
+    signatures: int
 
     @property
     def nothing(self) -> bool:
@@ -57,8 +64,9 @@ class Left:
         return not any(asdict(self).values())
 
     def __str__(self) -> str:
-        words = {name.replace("_", " "): count for name, count in asdict(self).items() if count}
-        return ", ".join(f"{count:,} {name}" for name, count in words.items()) or "nothing"
+        words = {name: count for name, count in asdict(self).items() if count}
+        said = ", ".join(f"{count:,} {name}" for name, count in words.items())
+        return said.replace("sub_", "sub-").replace("_", " ") or "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class Outcome:
     reconnects: int
     reconnects_found: int
     cut_short: int
+    webhooks: Deliveries
     traffic_seconds: float
     samples: list[Sample] = field(repr=False)
 
@@ -147,7 +156,7 @@ class Outcome:
             "ended_by_goodbye": self.ended_by_goodbye,
             "never_ended": self.never_ended,
             "share_ended_by_deadline": round(self.ended_by_deadline / self.conversations, 4),
-            "samples": [[s.seconds, s.rss, s.sessions, s.requests] for s in self.samples],
+            "samples": [list(astuple(sample)) for sample in self.samples],
         }
 
 
@@ -166,9 +175,9 @@ class Report:
     @property
     def clean(self) -> bool:
         """
-        Whether sessionstate has nothing left.
+        Whether sessionstate has nothing left, and took nothing twice.
         """
-        return self.scoped.left.nothing
+        return self.scoped.left.nothing and not self.scoped.webhooks.replays_taken
 
     def as_json(self) -> dict[str, object]:
         """
@@ -188,10 +197,11 @@ class Report:
                 "linger": settings.LINGER,
                 "stall_timeout": settings.STALL_TIMEOUT,
                 "request_limit": settings.REQUEST_LIMIT,
+                "webhook_window": settings.WEBHOOK_WINDOW,
                 "settle": settings.SETTLE,
                 "deleted_share": DELETED_SHARE,
             },
             "mix": {str(ending): count for ending, count in count_by_ending(self.sessions).items()},
-            "units": {"rss": "bytes", "samples": ["seconds", "rss", "sessions", "requests"]},
+            "units": {"rss": "bytes", "samples": list(Sample.__slots__)},
             "servers": {"plain": self.plain.as_json(), "sessionstate": self.scoped.as_json()},
         }

@@ -12,7 +12,7 @@ from sessionstate._cli.demo import settings
 from sessionstate._cli.demo.chart import Curve, Mark, line_chart
 from sessionstate._cli.demo.measure import Outcome, Report, Sample
 from sessionstate._cli.demo.report import MEGABYTE, caution, megabytes, sections, verdict
-from sessionstate._cli.demo.traffic import DELETED_SHARE, SHARES, count_by_ending
+from sessionstate._cli.demo.traffic import DELETED_SHARE, SHARES, count_by_ending, helpers, tools
 
 STYLE = """
 :root { color-scheme: light dark; --ground: #f3f5f7; --card: #ffffff; --text: #1f2933;
@@ -53,15 +53,11 @@ Draw = Callable[[Report], str]
 
 def write(report: Report, output: Path) -> None:
     """
-    Write `memory.svg`, `sessions.svg` and `index.html` into *output*.
+    Write the charts, each as a file of its own, and `index.html` into *output*.
     """
-    memory = memory_chart(report)
-    sessions = sessions_chart(report)
-    for name, text in (
-        ("memory.svg", memory),
-        ("sessions.svg", sessions),
-        ("index.html", html(report, memory, sessions)),
-    ):
+    charts = [draw(report) for draw in (memory_chart, sessions_chart, processes_chart)]
+    names = ["memory.svg", "sessions.svg", "processes.svg", "index.html"]
+    for name, text in zip(names, [*charts, html(report, *charts)], strict=True):
         (output / name).write_text(text + "\n", encoding="utf-8")
 
 
@@ -91,6 +87,21 @@ def sessions_chart(report: Report) -> str:
     )
 
 
+def processes_chart(report: Report) -> str:
+    """
+    Draw how many processes the tools of each server's conversations were.
+    """
+    return line_chart(
+        title="Processes of tools",
+        across="seconds since the traffic began",
+        up="processes",
+        curves=_curves(
+            report, lambda one: one.processes, lambda one: f"{one.samples[-1].processes:,} left"
+        ),
+        marks=_marks(report),
+    )
+
+
 def _curves(
     report: Report, value: Callable[[Sample], float], end: Callable[[Outcome], str]
 ) -> tuple[Curve, Curve]:
@@ -106,11 +117,12 @@ def _marks(report: Report) -> list[Mark]:
     return [Mark(over, "traffic ends")]
 
 
-def html(report: Report, memory: str, sessions: str) -> str:
+def html(report: Report, *charts: str) -> str:
     """
     Write the page: it loads nothing from anywhere.
     """
     bad = "" if report.clean else " bad"
+    figures = "\n".join(f"<figure>{chart}</figure>" for chart in charts)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -126,28 +138,36 @@ def html(report: Report, memory: str, sessions: str) -> str:
 state in plain dicts that are cleaned up when <code>session.deleted</code> arrives, once with
 sessionstate.</p>
 <p class="verdict{bad}">{escape(verdict(report))}</p>
-{_caution(report)}<figure>{memory}</figure>
-<figure>{sessions}</figure>
+{_caution(report)}{figures}
 <h2>Side by side</h2>
 {_table(report)}
 <h2>The traffic</h2>
 {_mix(report)}
 <p class="below">A client may come back, so neither server drops a conversation because its
 connection went. The one with plain dicts waits for the event, as programs of its kind do, and its
-clean-up is complete: all maps, both tasks and the context, whenever the event comes.</p>
+clean-up is complete as such ones are: all maps, all tasks, the context, the listener, and
+<code>kill()</code> for the tool, whenever the event comes.</p>
 <p>The event arrives for {DELETED_SHARE:.0%} of the conversations, whichever way they end: a
 finished, crashed or abandoned one is deleted by nobody. Each conversation holds an agent, a map
-of tool ids, a transcript of 20 kB, a lock, a context with a task group inside, and a background
-task.</p>
+of tool ids, a transcript of 20 kB, a lock, a context with a task group inside, a background
+task, and a listener on the bus of the program. {helpers(report.sessions):,} conversations have a
+sub-agent look into something; {tools(report.sessions):,} run a tool, a real process that starts
+another one. Killing the tool leaves that other one behind.</p>
+<p>Meanwhile signed webhooks arrive, {report.scoped.webhooks.sent:,} in all, and one in four is sent
+once more, by somebody who listened in, while it is still fresh: it may be
+{settings.WEBHOOK_WINDOW:g} s old. The server with plain dicts remembers {settings.REMEMBERED}
+signatures, since a set must not grow without end, and acts again upon what it has forgotten. The
+other one remembers each for exactly as long as it is fresh.</p>
 <h2>How it was measured</h2>
 <p>The server is a process of its own; its clients are others, some of which were killed. With
 sessionstate a conversation ends on a goodbye or on the event, {settings.LINGER:g} s after its
 client vanished, or {settings.STALL_TIMEOUT:g} s after its client fell silent. When the traffic
 was over, both servers were given {settings.SETTLE:g} s, so that every deadline had passed; then
-each collected its garbage and counted. Agents are counted by weak references and contexts by
-entering and leaving, outside both servers. RSS is what the operating system says. An allocator
-keeps much of what a program has freed, so with sessionstate too memory stays near its highest; what
-the second half of the requests adds tells a leak from that.</p>
+each collected its garbage and counted. Agents are counted by weak references, contexts by entering
+and leaving, listeners by asking the bus, processes by asking the system: outside both servers.
+Replays are counted by their sender. After the count, every process was ended. RSS is what the
+operating system says. An allocator keeps much of what a program has freed, so with sessionstate too
+memory stays near its highest; what the second half of the requests adds tells a leak from that.</p>
 <p class="soft">Seed {report.seed}, {report.seconds:.0f} s in all. <code>report.json</code> has
 every sample.</p>
 </main>

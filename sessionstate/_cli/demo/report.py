@@ -43,13 +43,18 @@ def sections(report: Report) -> list[Section]:
     """
     Lay out the figures of both runs.
     """
+    both = report.plain, report.scoped
 
     def row(title: str, show: Callable[[Outcome], str]) -> Row:
-        return Row(title, show(report.plain), show(report.scoped))
+        return Row(title, show(both[0]), show(both[1]))
 
-    def left(title: str, count: Callable[[Outcome], int]) -> Row:
-        counts = count(report.plain), count(report.scoped)
-        return Row(title, f"{counts[0]:,}", f"{counts[1]:,}", (counts[0] == 0, counts[1] == 0))
+    def left(
+        title: str, count: Callable[[Outcome], int], of: Callable[[Outcome], int] | None = None
+    ) -> Row:
+        first, second = (
+            f"{count(one):,}" if of is None else f"{count(one):,} of {of(one):,}" for one in both
+        )
+        return Row(title, first, second, (count(both[0]) == 0, count(both[1]) == 0))
 
     served = Section(
         "The same traffic",
@@ -59,6 +64,10 @@ def sections(report: Report) -> list[Section]:
             row(
                 "came back and found their state",
                 lambda one: f"{one.reconnects_found:,} of {one.reconnects:,}",
+            ),
+            row(
+                "webhooks taken",
+                lambda one: f"{one.webhooks.taken:,} of {one.webhooks.sent:,}",
             ),
         ],
     )
@@ -82,6 +91,21 @@ def sections(report: Report) -> list[Section]:
                 left("tasks", lambda one: one.left.tasks),
                 left("contexts still open", lambda one: one.left.contexts),
                 left("agents still in memory", lambda one: one.left.agents),
+                left("sub-agents still in memory", lambda one: one.left.sub_agents),
+                left("listeners on the bus", lambda one: one.left.listeners),
+                left("tool processes", lambda one: one.left.tools),
+                left("processes that tools started", lambda one: one.left.grandchildren),
+                left("webhook signatures, all too old", lambda one: one.left.signatures),
+            ],
+        ),
+        Section(
+            "Webhooks sent again by somebody else",
+            [
+                left(
+                    "acted upon",
+                    lambda one: one.webhooks.replays_taken,
+                    of=lambda one: one.webhooks.replays,
+                )
             ],
         ),
         Section(
@@ -131,14 +155,19 @@ def caution(report: Report) -> str | None:
 
 def verdict(report: Report) -> str:
     """
-    Say in one sentence what sessionstate has left.
+    Say in one sentence what sessionstate has left, and what it took twice.
     """
+    plain, scoped = report.plain.webhooks, report.scoped.webhooks
     if report.clean:
         return (
-            f"sessionstate has nothing left of {report.sessions:,} conversations;"
-            f" plain dicts have {report.plain.left}."
+            f"sessionstate has nothing left of {report.sessions:,} conversations and acted upon"
+            f" no replay; plain dicts have {report.plain.left}, and acted upon"
+            f" {plain.replays_taken:,} replays."
         )
-    return f"sessionstate has something left: {report.scoped.left}."
+    wrong = [f"acted upon {scoped.replays_taken:,} replays"] if scoped.replays_taken else []
+    if not report.scoped.left.nothing:
+        wrong.insert(0, f"has something left: {report.scoped.left}")
+    return f"sessionstate {', and '.join(wrong)}."
 
 
 def table(report: Report) -> Table:

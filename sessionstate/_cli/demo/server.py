@@ -21,11 +21,16 @@ import psutil
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from sessionstate import SessionClosed
+from sessionstate import SessionClosed, run
+from sessionstate._cli.demo import tools, webhooks
 from sessionstate._cli.demo.channel import Line
 from sessionstate._cli.demo.holdings import (
+    MODEL_CHANGED,
     PoisonedPromptError,
+    bus,
+    listeners,
     living_agents,
+    living_sub_agents,
     open_contexts,
     tally,
 )
@@ -57,6 +62,18 @@ class ChatServer(Protocol):
     def session_deleted(self, id: str, /) -> None:
         """
         Take the event of the bus.
+        """
+        ...
+
+    def first_time(self, signature: str, signed_at: float, /) -> bool:
+        """
+        Tell whether to act upon a webhook.
+        """
+        ...
+
+    def signatures(self) -> int:
+        """
+        Count the signatures remembered.
         """
         ...
 
@@ -123,6 +140,25 @@ class Front:
         self._outcomes[outcome] += 1
         await socket.close(1000 if outcome == "finished" else 1011)
 
+    async def take_webhook(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """
+        Serve one webhook, and tell everybody what it says.
+        """
+        try:
+            body, signed_at, signature = await webhooks.read(reader)
+            if webhooks.sign(signed_at, body) != signature:
+                status = webhooks.FORGED
+            elif not self._chat.first_time(signature, float(signed_at)):
+                status = webhooks.SEEN_BEFORE
+            else:
+                status = webhooks.TAKEN
+                bus.emit(MODEL_CHANGED, body.decode())
+            await webhooks.answer(writer, status)
+        except Exception:
+            self._line.send(unexpected=format_exc())
+
     def begin(self) -> None:
         """
         Start the clock, and take what is there now as the ground level.
@@ -141,6 +177,7 @@ class Front:
             "rss": self._process.memory_info().rss,
             "sessions": self._chat.sessions(),
             "requests": tally.requests,
+            "processes": sum(tools.running()),
         }
 
     def census(self) -> dict[str, object]:
@@ -155,6 +192,11 @@ class Front:
             "tasks": len(asyncio.all_tasks()) - self._tasks_before,
             "contexts": len(open_contexts),
             "agents": len(living_agents),
+            "sub_agents": len(living_sub_agents),
+            "listeners": listeners(),
+            "tools": tools.running()[0],
+            "grandchildren": tools.running()[1],
+            "signatures": self._chat.signatures(),
             "endings": self._chat.endings(),
             "outcomes": dict(sorted(self._outcomes.items())),
             "ended_by_deadline": self._chat.ended_by_deadline(),
@@ -211,12 +253,16 @@ async def main(name: str, leak: str | None) -> None:
             open_timeout=30,
             close_timeout=GOODBYE_LIMIT,
         ) as listening,
+        await asyncio.start_server(front.take_webhook, "127.0.0.1", 0) as hooks,
     ):
-        port = next(iter(listening.sockets)).getsockname()[1]
-        line.send(port=port)
+        port, hook_port = (next(iter(one.sockets)).getsockname()[1] for one in (listening, hooks))
+        line.send(port=port, hook_port=hook_port)
         await front.obey()
 
 
 if __name__ == "__main__":
     allow_sockets(16_384)
-    asyncio.run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None))  # noqa: PLR2004
+    try:
+        run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None))  # noqa: PLR2004
+    finally:
+        tools.end_all()

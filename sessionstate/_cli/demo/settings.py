@@ -18,6 +18,12 @@ REQUEST_LIMIT = 2.0
 GOODBYE_LIMIT = 1.0
 """How long a closing handshake may take before the connection is dropped."""
 
+WEBHOOK_WINDOW = 8.0
+"""How old a webhook may be: as long as it is, somebody may send it again."""
+
+REMEMBERED = 50
+"""Signatures that the server with plain dicts keeps: 10,000 where this was seen."""
+
 SETTLE = STALL_TIMEOUT + LINGER + GOODBYE_LIMIT + 0.5
 """From the last conversation's end until every deadline has passed."""
 

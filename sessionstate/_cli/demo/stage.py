@@ -12,12 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import cast
 
-from sessionstate._cli.demo import page, report
+from sessionstate._cli.demo import page, report, webhooks
 from sessionstate._cli.demo.channel import Child, ChildError, Message
 from sessionstate._cli.demo.measure import MODULES, PLAIN, SCOPED, Left, Outcome, Report, Sample
 from sessionstate._cli.demo.progress import Bars, Watcher
 from sessionstate._cli.demo.settings import SETTLE
-from sessionstate._cli.demo.traffic import Conversation, Ending, plan, victims
+from sessionstate._cli.demo.traffic import Conversation, Ending, plan, victims, window
+from sessionstate._cli.demo.webhooks import Deliveries, Webhook
 
 WORKERS = 2
 """Client processes that live through a run."""
@@ -134,23 +135,30 @@ async def workers(conversations: list[Conversation]) -> AsyncGenerator[list[Chil
 
 
 async def stage(
-    name: str, conversations: list[Conversation], watcher: Watcher, *leak: str
+    name: str,
+    conversations: list[Conversation],
+    hooks: list[Webhook],
+    watcher: Watcher,
+    *leak: str,
 ) -> Outcome:
     """
-    Send *conversations* to the server called *name*, let every deadline pass, and count.
+    Send it all to the server called *name*, let every deadline pass, and count.
     """
     lasting = [one for one in conversations if one.ending is not Ending.KILLED]
     async with (
         Child("sessionstate._cli.demo.server", MODULES[name], *leak) as server,
         workers(lasting) as crowd,
     ):
-        port = (await server.expect("port"))["port"]
-        run = Run(server, f"ws://127.0.0.1:{port}", watcher)
+        ports = await server.expect("port")
+        run = Run(server, f"ws://127.0.0.1:{ports['port']}", watcher)
         server.send(do="begin")
         begun = time.monotonic()
         async with asyncio.TaskGroup() as group:
             following = group.create_task(run.follow())
             async with asyncio.TaskGroup() as traffic:
+                sender = traffic.create_task(
+                    webhooks.send_all(ports["hook_port"], hooks, window(len(conversations)))
+                )
                 for number, clients in enumerate(crowd):
                     traffic.create_task(run.work(clients, lasting[number :: len(crowd)]))
                 for doomed in victims(conversations):
@@ -165,7 +173,14 @@ async def stage(
         for clients in crowd:
             await clients.stop()
         await server.join()
-    return outcome(name, run, census, conversations, traffic_seconds)
+    return outcome(
+        name,
+        run,
+        census,
+        conversations,
+        deliveries=sender.result(),
+        traffic_seconds=traffic_seconds,
+    )
 
 
 def outcome(
@@ -173,6 +188,8 @@ def outcome(
     run: Run,
     census: Message,
     conversations: list[Conversation],
+    *,
+    deliveries: Deliveries,
     traffic_seconds: float,
 ) -> Outcome:
     """
@@ -197,6 +214,7 @@ def outcome(
         reconnects=run.reconnects,
         reconnects_found=run.reconnects_found,
         cut_short=run.cut_short,
+        webhooks=deliveries,
         traffic_seconds=round(traffic_seconds, 1),
         samples=run.samples,
     )
@@ -207,11 +225,12 @@ async def stage_both(sessions: int, seed: int, plant: str | None) -> Report:
     Run the same traffic against one server, then against the other.
     """
     conversations = plan(sessions, seed)
+    hooks = webhooks.plan(sessions, seed)
     began = time.monotonic()
     with Bars(len(conversations), [PLAIN, SCOPED]) as bars:
-        plain = await stage(PLAIN, conversations, bars.watch(PLAIN))
+        plain = await stage(PLAIN, conversations, hooks, bars.watch(PLAIN))
         leak = [] if plant is None else [plant]
-        scoped = await stage(SCOPED, conversations, bars.watch(SCOPED), *leak)
+        scoped = await stage(SCOPED, conversations, hooks, bars.watch(SCOPED), *leak)
     return Report(sessions, seed, time.monotonic() - began, plain, scoped)
 
 

@@ -20,6 +20,15 @@ DELETED_SHARE = 0.08
 BATCH = 60
 """Conversations that die with one client process, at most."""
 
+TOOL_SHARE = 0.03
+"""The share that has a tool run for it: a process, which starts another."""
+
+FEWEST_TOOLS, MOST_TOOLS = 2, 60
+"""Real processes cost real memory, and the server with plain dicts keeps them."""
+
+DELEGATED_SHARE = 0.2
+"""The share that has a sub-agent do something."""
+
 
 class Ending(StrEnum):
     """
@@ -63,6 +72,15 @@ SHARES = {
 }
 
 
+class Errand(StrEnum):
+    """
+    What a client asks for with its first prompt, beside an answer.
+    """
+
+    TOOL = "run the tool"
+    DELEGATE = "have somebody look into it"
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """
@@ -76,6 +94,13 @@ class Conversation:
     gap: float
     away: float
     deleted: bool
+    errand: Errand | None
+
+    def prompt(self, turn: int) -> str:
+        """
+        Give what the client says in its turn, from 0.
+        """
+        return f"question {turn}" if turn or self.errand is None else self.errand
 
     def as_json(self) -> dict[str, object]:
         """
@@ -96,6 +121,7 @@ class Conversation:
             gap=float(str(fields["gap"])),
             away=float(str(fields["away"])),
             deleted=fields["deleted"] is True,
+            errand=None if fields["errand"] is None else Errand(str(fields["errand"])),
         )
 
 
@@ -106,6 +132,20 @@ def count_by_ending(sessions: int) -> dict[Ending, int]:
     counts = {ending: max(1, int(sessions * share)) for ending, share in SHARES.items()}
     counts[Ending.POLITE] += sessions - sum(counts.values())
     return counts
+
+
+def tools(sessions: int) -> int:
+    """
+    Tell how many of *sessions* have a tool run for them.
+    """
+    return min(MOST_TOOLS, max(FEWEST_TOOLS, round(sessions * TOOL_SHARE)))
+
+
+def helpers(sessions: int) -> int:
+    """
+    Tell how many of *sessions* have a sub-agent do something.
+    """
+    return round(sessions * DELEGATED_SHARE)
 
 
 def window(sessions: int) -> float:
@@ -123,6 +163,10 @@ def plan(sessions: int, seed: int) -> list[Conversation]:
     endings = [ending for ending, count in count_by_ending(sessions).items() for _ in range(count)]
     random.shuffle(endings)
     deleted = set(random.sample(range(sessions), max(1, round(sessions * DELETED_SHARE))))
+    errands: list[Errand | None] = [Errand.TOOL] * tools(sessions)
+    errands += [Errand.DELEGATE] * helpers(sessions)
+    errands += [None] * (sessions - len(errands))
+    random.shuffle(errands)
     conversations = [
         Conversation(
             id=f"chat-{random.getrandbits(64):016x}",
@@ -132,8 +176,9 @@ def plan(sessions: int, seed: int) -> list[Conversation]:
             gap=round(random.uniform(0.02, 0.25), 3),
             away=round(random.uniform(0.05, 0.6), 3),
             deleted=number in deleted,
+            errand=errand,
         )
-        for number, ending in enumerate(endings)
+        for number, (ending, errand) in enumerate(zip(endings, errands, strict=True))
     ]
     return sorted(conversations, key=lambda conversation: conversation.start)
 
