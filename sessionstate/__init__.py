@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from ._default import current_supervisor
 from ._errors import (
+    GuardFull,
     SessionClosed,
     SessionError,
     SessionNotFound,
+    StaleRequest,
     SupervisorClosed,
     SupervisorFull,
 )
@@ -35,19 +37,26 @@ from ._state import SessionMap, SessionVar, current_session
 from ._statistics import Statistics
 from ._supervisor import Supervisor
 from ._tasks import OwnedTask
+from .containers import Claim, EvictionCause, ExpiringMap, LRUCache, ReplayGuard
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Callback",
+    "Claim",
     "CleanUpFailed",
     "CloseReason",
     "EventStream",
+    "EvictionCause",
+    "ExpiringMap",
+    "GuardFull",
+    "LRUCache",
     "MemoryGuard",
     "MemoryReport",
     "OutputExceeded",
     "OwnedProcess",
     "OwnedTask",
+    "ReplayGuard",
     "Session",
     "SessionClosed",
     "SessionClosing",
@@ -59,6 +68,7 @@ __all__ = [
     "SessionOpened",
     "SessionState",
     "SessionVar",
+    "StaleRequest",
     "Statistics",
     "Supervisor",
     "SupervisorClosed",

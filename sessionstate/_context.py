@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from ._loading import Load
+    from ._flight import Flight
     from ._session import Session
 
 Task = asyncio.Task[Any]
@@ -29,7 +29,7 @@ The sessions that cannot end before the code that runs here does: it is their ta
 opening: ContextVar[Session | None] = ContextVar("sessionstate.opening", default=None)
 """The session whose on_open hooks wait for what runs here, if any."""
 
-loading: ContextVar[Load | None] = ContextVar("sessionstate.loading", default=None)
+loading: ContextVar[Flight | None] = ContextVar("sessionstate.loading", default=None)
 """The load that waits for what runs here, if any."""
 
 _waiting: dict[Task, Session] = {}
@@ -98,6 +98,13 @@ def with_children(session: Session) -> list[Session]:
         if each._ties is not None:
             found += each._ties.children
     return found
+
+
+def detach() -> None:
+    """Let what runs here be a task of its own, for which its starter does not wait."""
+    serving.set(())
+    opening.set(None)
+    loading.set(None)
 
 
 class Waiting:

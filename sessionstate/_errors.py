@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ._reasons import CloseReason
@@ -79,6 +79,62 @@ class SupervisorClosed(SessionError, RuntimeError):
 
     .. versionadded:: 0.1
     """
+
+
+class GuardFull(SessionError):
+    """
+    A `ReplayGuard` has no room for one more key, and forgets none whose window is open.
+
+    .. versionadded:: 0.1
+    """
+
+    maxsize: int
+    """How many keys it may remember."""
+
+    def __init__(self, maxsize: int) -> None:
+        super().__init__(maxsize)
+        self.maxsize = maxsize
+
+    def __str__(self) -> str:
+        return (
+            f"all {self.maxsize} keys of this guard are within their windows, and it forgets none "
+            f"of them: refuse the request (503), or raise maxsize"
+        )
+
+
+class StaleRequest(SessionError):
+    """
+    A request was signed too long ago, or in the future.
+
+    .. versionadded:: 0.1
+    """
+
+    signed_at: float
+    """When it was signed, in seconds since the epoch."""
+    now: float
+    """What time it was, in seconds since the epoch."""
+
+    def __init__(self, signed_at: float, now: float, allowed: float) -> None:
+        super().__init__(signed_at, now, allowed)
+        self.signed_at = signed_at
+        self.now = now
+        self._allowed = allowed
+
+    def __str__(self) -> str:
+        age = self.now - self.signed_at
+        if age >= 0:
+            return (
+                f"the request was signed {age:.3f} s ago, and {self._allowed:g} s are allowed: it "
+                f"may be a replay, and its sender has to sign it anew"
+            )
+        advice = "are these milliseconds?" if -age > _YEARS else "is one of the two clocks wrong?"
+        return (
+            f"the request was signed {-age:.3f} s in the future, and {self._allowed:g} s are "
+            f"allowed: {advice}"
+        )
+
+
+_YEARS: Final = 1e9
 
 
 def _ordinal(number: int) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ._context import describe, loading
 from ._errors import SessionClosed
-from ._resources import cancelled_outside, retrieved
+from ._flight import Flight
+from ._resources import cancelled_outside
 from ._tasks import OwnedTask
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ T = TypeVar("T")
 _LOADED: Final = "loaded"
 
 
-class Load(OwnedTask):
+class Load(OwnedTask, Flight):
     """A load under way. Its failure is its waiters', and not the session's."""
 
     __slots__ = ("key", "needs", "waiters")
@@ -29,39 +28,16 @@ class Load(OwnedTask):
     ) -> None:
         super().__init__(session, factory)
         self.key = key
-        self.waiters: dict[asyncio.Future[Any], None] = {}
-        self.needs: dict[Load, int] = {}
-        """The loads that this one waits for."""
-
-    def waits_for(self, other: Load) -> bool:
-        """Tell whether this load cannot end before *other* does."""
-        seen: dict[Load, None] = {}
-        ahead: list[Load] = [self]
-        while ahead:
-            load = ahead.pop()
-            if load is other:
-                return True
-            if load not in seen:
-                seen[load] = None
-                ahead.extend(load.needs)
-        return False
+        self.needs = {}
+        self.waiters = {}
 
     async def run(self, session: Session, factory: Callable[[], Awaitable[Any]]) -> None:
         """Load, and hand the value to the session and all waiters at once."""
-        loading.set(self)
-        awaitable = factory()
-        if not isinstance(awaitable, Awaitable):
-            raise TypeError(
-                f"get_or_create() needs an async factory, but {describe(factory)} returned "
-                f"{awaitable!r}"
-            )
-        value = await awaitable
+        value = await self.make(factory)
         loaded = session._slot(_LOADED, dict)
         if loaded.get(self.key) is self:
             loaded[self.key] = value
-        for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_result(value)
+        self.land(value)
 
     def _settle(
         self,
@@ -74,16 +50,22 @@ class Load(OwnedTask):
         loaded = session._slots.get(_LOADED, {})
         if loaded.get(self.key) is self:
             del loaded[self.key]
-        for waiter in self.waiters:
-            if waiter.done():
-                continue
-            if session._end is not None:
-                waiter.set_exception(SessionClosed(session, session._end[0]))
-            elif error is not None:
-                waiter.set_exception(error)
-            else:
-                waiter.set_exception(cancelled_outside(self.where))
-        self.waiters.clear()
+        if session._end is not None:
+            reason = session._end[0]
+            self.fail(lambda: SessionClosed(session, reason))
+        elif error is not None:
+            self.fail(lambda: error)
+        else:
+            self.fail(lambda: cancelled_outside(self.where))
+
+    def give_up(self) -> None:
+        session = self._session
+        if session is None:
+            return
+        loaded = session._slots.get(_LOADED, {})
+        if loaded.get(self.key) is self:
+            del loaded[self.key]
+            self.cancel()
 
 
 async def load(session: Session, key: Hashable, factory: Callable[[], Awaitable[T]]) -> T:
@@ -97,38 +79,5 @@ async def load(session: Session, key: Hashable, factory: Callable[[], Awaitable[
     if not isinstance(found, Load):
         value: T = found
         return value
-    joined: T = await _join(session, found)
+    joined: T = await found.join(session._supervisor._loop, f"session {session.id!r}")
     return joined
-
-
-async def _join(session: Session, found: Load) -> Any:  # noqa: ANN401 - whatever was loaded
-    asking = loading.get()
-    if asking is not None and found.waits_for(asking):
-        raise RuntimeError(
-            f"get_or_create({found.key!r}) of session {session.id!r} would wait for itself: its "
-            f"factory needs, directly or through other factories, the value that it makes"
-        )
-    waiter = session._supervisor._loop.create_future()
-    found.waiters[waiter] = None
-    if asking is not None:
-        asking.needs[found] = asking.needs.get(found, 0) + 1
-    try:
-        return await waiter
-    finally:
-        found.waiters.pop(waiter, None)
-        retrieved(waiter)
-        del waiter  # the traceback of its error leads here
-        if asking is not None:
-            asking.needs[found] -= 1
-            if not asking.needs[found]:
-                del asking.needs[found]
-        if not found.waiters and found._session is not None:
-            _give_up(session, found)
-
-
-def _give_up(session: Session, found: Load) -> None:
-    """Cancel a load that nobody waits for; who asks next begins another."""
-    loaded = session._slots.get(_LOADED, {})
-    if loaded.get(found.key) is found:
-        del loaded[found.key]
-        found.cancel()
