@@ -65,7 +65,7 @@ class Tenancy(Alarm):
     def __init__(self, expiry: Expiry, tenant: Tenant) -> None:
         self._chunk = self.row = None
         self._expiry = expiry
-        self._tenant = weakref.ref(tenant, self._gone)
+        self._tenant: Callable[[], Tenant | None] = weakref.ref(tenant, self._gone)
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -88,7 +88,12 @@ class Tenancy(Alarm):
             tenant._vacate(ended)
 
     def _gone(self, _: object) -> None:
+        self._tenant = _nobody  # the collector leaves a weak reference its callback: a cycle
         self.clear()
         row, self.row = self.row, None
         if row is not None and row._session is not None:  # whatever thread collects it
             row._session._disown(row)
+
+
+def _nobody() -> None:
+    """Stand for a tenant that is gone."""

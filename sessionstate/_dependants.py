@@ -263,6 +263,9 @@ class Timer(Callback, Alarm):
                 )
         except Exception as error:
             cast("Session", session)._fail(error)
+        except (KeyboardInterrupt, SystemExit) as error:
+            cast("Session", session)._fail(error)
+            raise
 
     def run(self, thrown: BaseException | None) -> None:  # noqa: ARG002 - as of every step
         """Forget the call, as the session ends."""
