@@ -1,5 +1,5 @@
 """
-The demo: its traffic, its pictures, and runs with real processes on real sockets.
+The demo: runs with real processes on real sockets.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
@@ -20,6 +19,7 @@ import psutil
 import pytest
 
 pytest.importorskip("click")
+pytest.importorskip("pyee")
 pytest.importorskip("rich")
 pytest.importorskip("websockets")
 
@@ -27,12 +27,12 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError
 
-from sessionstate._cli.demo import stage, traffic
+from sessionstate._cli.demo import stage, traffic, webhooks
 from sessionstate._cli.demo.channel import Child, ChildError
 from sessionstate._cli.demo.clients import reset
-from sessionstate._cli.demo.measure import PLAIN, SCOPED, Left, Outcome
+from sessionstate._cli.demo.measure import PLAIN, SCOPED, Left, Outcome, Sample
 from sessionstate._cli.demo.progress import Bars
-from sessionstate._cli.demo.traffic import Ending
+from sessionstate._cli.demo.traffic import Ending, Errand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,61 +43,21 @@ LONGEST_RUN = 120.0
 CLIENTS = "sessionstate._cli.demo.clients"
 
 
-class TestTraffic:
-    def test_the_seed_decides_everything(self) -> None:
-        """
-        One seed gives one traffic, and another seed another.
-        """
-        assert traffic.plan(200, 1) == traffic.plan(200, 1)
-        assert traffic.plan(200, 1) != traffic.plan(200, 2)
-
-    @pytest.mark.parametrize("sessions", [20, 60, 777, 2000])
-    def test_every_way_to_end_occurs(self, sessions: int) -> None:
-        """
-        Exactly as many conversations are planned as asked for, and each way to end is among them.
-        """
-        conversations = traffic.plan(sessions, 3)
-        counts = Counter(one.ending for one in conversations)
-        assert len({one.id for one in conversations}) == sessions
-        assert counts == traffic.count_by_ending(sessions)
-        assert set(counts) == set(Ending)
-
-    def test_the_event_comes_for_eight_percent(self) -> None:
-        """
-        `session.deleted` is planned for 8 % of the conversations.
-        """
-        assert sum(one.deleted for one in traffic.plan(2000, 5)) == 160
-
-    def test_the_shares_make_a_whole(self) -> None:
-        """
-        The shares of the mix add up to one.
-        """
-        assert sum(traffic.SHARES.values()) == pytest.approx(1.0)
-
-    def test_a_conversation_survives_its_journey(self) -> None:
-        """
-        What a client process reads is what was planned.
-        """
-        for one in traffic.plan(20, 1):
-            sent = json.loads(json.dumps(one.as_json()))
-            assert traffic.Conversation.from_json(sent) == one
-
-    def test_victims_die_in_batches(self) -> None:
-        """
-        Every conversation that is to be killed is in exactly one batch.
-        """
-        conversations = traffic.plan(2000, 5)
-        batches = traffic.victims(conversations)
-        killed = [one for one in conversations if one.ending is Ending.KILLED]
-        assert [one for batch in batches for one in batch] == killed
-        assert max(map(len, batches)) <= traffic.BATCH
-
-
 def alive(pid: int) -> bool:
     """
     Tell whether a process runs.
     """
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def is_tool(process: psutil.Process) -> bool:
+    """
+    Tell whether a process is one that a tool started.
+    """
+    try:
+        return process.name() == "sleep"
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.real_loop
@@ -216,6 +176,29 @@ class TestDemo:
         never = SESSIONS - round(SESSIONS * traffic.DELETED_SHARE)
         assert servers["plain"]["left"]["sessions"] == never
         assert servers["plain"]["left"]["contexts"] == never
+        assert servers["plain"]["left"]["listeners"] == never
+
+    def test_processes_are_left_by_killing_one(self, runs: dict[str, Finished]) -> None:
+        """
+        With plain dicts whatever a tool started is left, and tools are unless the event came.
+        """
+        left = json.loads(runs["clean"].out)["servers"]["plain"]["left"]
+        with_tool = [one for one in traffic.plan(SESSIONS, 3) if one.errand is Errand.TOOL]
+        assert left["grandchildren"] == len(with_tool) == traffic.tools(SESSIONS)
+        assert left["tools"] == sum(not one.deleted for one in with_tool)
+
+    def test_replays_are_refused(self, runs: dict[str, Finished]) -> None:
+        """
+        Both servers take every webhook; with plain dicts, some of those that are sent twice again.
+        """
+        servers = json.loads(runs["clean"].out)["servers"]
+        hooks = webhooks.plan(SESSIONS, 3)
+        replays = sum(hook.replay for hook in hooks)
+        for server in servers.values():
+            assert server["webhooks"]["sent"] == server["webhooks"]["taken"] == len(hooks) - replays
+            assert server["webhooks"]["replays"] == replays
+        assert servers["plain"]["webhooks"]["replays_taken"] > 0
+        assert servers["sessionstate"]["webhooks"]["replays_taken"] == 0
 
     def test_the_report_has_everything(self, runs: dict[str, Finished]) -> None:
         """
@@ -235,7 +218,7 @@ class TestDemo:
             assert server["rss_peak"] >= server["rss_end"] > 0
             assert server["rss_peak"] >= server["rss_start"] > 0
             assert isinstance(server["rss_per_1000_requests"], int)
-            assert [len(sample) for sample in server["samples"]] == [4] * len(server["samples"])
+            assert {len(sample) for sample in server["samples"]} == {len(Sample.__slots__)}
             assert server["samples"][-1][0] > both["settings"]["settle"]
 
     def test_both_had_the_same_traffic(self, runs: dict[str, Finished]) -> None:
@@ -275,10 +258,10 @@ class TestDemo:
         """
         Charts and page lie in the output directory, and are well-formed.
         """
-        for name in ("memory.svg", "sessions.svg"):
+        for name in ("memory.svg", "sessions.svg", "processes.svg"):
             ET.parse(runs["clean"].output / name)  # noqa: S314 (our own)
         html = (runs["clean"].output / "index.html").read_text("utf-8")
-        assert html.count("<svg") == 2
+        assert html.count("<svg") == 3
 
     def test_a_leak_is_found(self, runs: dict[str, Finished]) -> None:
         """
@@ -290,25 +273,39 @@ class TestDemo:
         assert "agents" in leaky.out
         assert not json.loads((leaky.output / "report.json").read_text("utf-8"))["clean"]
 
-    def test_every_kind_of_leak_is_found(self) -> None:
+    @pytest.mark.parametrize(
+        "leaks",
+        [
+            {
+                "entry": {"agents": 2},
+                "task": {"tasks": 2},
+                "context": {"tasks": 4, "contexts": 2},
+                "session": {"sessions": 2},
+            },
+            {
+                "sub-agent": {"sub_agents": 2},
+                "listener": {"listeners": 2},
+                "tool": {"tools": 2, "grandchildren": 2},
+                "replay": {},
+            },
+        ],
+        ids=" ".join,
+    )
+    def test_every_kind_of_leak_is_found(self, leaks: dict[str, dict[str, int]]) -> None:
         """
-        An entry, a task, a context or a session left behind shows up as just that.
+        Whatever is left behind shows up as just that, and a replay that was taken as one.
         """
 
-        async def main() -> dict[str, Outcome]:
-            conversations = traffic.plan(20, 3)
-            kinds = ("entry", "task", "context", "session")
-            with Bars(20, list(kinds)) as bars:
-                outcomes = await asyncio.gather(
-                    *(stage.stage(SCOPED, conversations, bars.watch(k), k) for k in kinds)
+        async def main() -> list[Outcome]:
+            planned = traffic.plan(20, 3), webhooks.plan(20, 3)
+            with Bars(20, list(leaks)) as bars:
+                return await asyncio.gather(
+                    *(stage.stage(SCOPED, *planned, bars.watch(kind), kind) for kind in leaks)
                 )
-            return dict(zip(kinds, outcomes, strict=True))
 
-        left = {kind: one.left for kind, one in asyncio.run(main()).items()}
-        assert left["entry"] == Left(0, 0, 0, 0, agents=2)
-        assert left["task"] == Left(0, 0, tasks=2, contexts=0, agents=0)
-        assert left["context"] == Left(0, 0, tasks=4, contexts=2, agents=0)
-        assert left["session"] == Left(sessions=2, map_entries=0, tasks=0, contexts=0, agents=0)
+        for (kind, left), found in zip(leaks.items(), asyncio.run(main()), strict=True):
+            assert found.left == Left(**(dict.fromkeys(Left.__slots__, 0) | left)), kind
+            assert (found.webhooks.replays_taken > 0) is (kind == "replay")
 
     def test_traffic_that_did_not_take_place_is_no_result(self) -> None:
         """
@@ -317,27 +314,34 @@ class TestDemo:
         conversations = traffic.plan(60, 3)
         for census, message in (
             ({"conversations": 59, "requests": 300}, "saw only 59 of 60 conversations"),
-            ({"conversations": 60, "requests": 0}, "saw only 0 of 1.. requests"),
+            ({"conversations": 60, "requests": 0}, "saw only 0 of 2.. requests"),
         ):
             with pytest.raises(ChildError, match=message):
-                stage.outcome(PLAIN, None, census, conversations, 1.0)  # type: ignore[arg-type]
+                stage.outcome(
+                    PLAIN,
+                    None,  # type: ignore[arg-type]
+                    census,
+                    conversations,
+                    deliveries=webhooks.Deliveries(),
+                    traffic_seconds=1.0,
+                )
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
     def test_nothing_runs_on_after_an_interruption(self, tmp_path: Path) -> None:
         """
-        Ctrl-C in the middle of the traffic ends the demo and every process of its own.
+        Ctrl-C in the middle of the traffic ends the demo, every process of its own, and the tools.
         """
         command = [sys.executable, "-m", "sessionstate", "demo", f"--output={tmp_path}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
             children: list[psutil.Process] = []
             deadline = time.monotonic() + 60
-            while len(children) < 4 and time.monotonic() < deadline:
+            while not any(map(is_tool, children)) and time.monotonic() < deadline:
                 time.sleep(0.1)
                 children = psutil.Process(demo.pid).children(recursive=True)
             demo.send_signal(signal.SIGINT)
             out, err = demo.communicate(timeout=60)
         assert (demo.returncode, out) == (130, b"")
         assert b"Traceback" not in err
-        assert len(children) >= 4
+        assert len(children) >= 5
         _, running = psutil.wait_procs(children, timeout=30)
-        assert running == []
+        assert [process for process in running if alive(process.pid)] == []

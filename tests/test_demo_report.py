@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+pytest.importorskip("pyee")
 pytest.importorskip("rich")
 pytest.importorskip("websockets")
 
@@ -18,12 +19,24 @@ from rich.console import Console
 
 from sessionstate._cli.demo import chart, page, report
 from sessionstate._cli.demo.measure import PLAIN, SCOPED, Left, Outcome, Report, Sample
+from sessionstate._cli.demo.webhooks import Deliveries
 
-CLEAN = Left(sessions=0, map_entries=0, tasks=0, contexts=0, agents=0)
-LEAKY = Left(sessions=92, map_entries=900, tasks=280, contexts=92, agents=92)
+CLEAN = Left(**dict.fromkeys(Left.__slots__, 0))
+LEAKY = Left(
+    sessions=92,
+    map_entries=900,
+    tasks=280,
+    contexts=92,
+    agents=92,
+    sub_agents=18,
+    listeners=92,
+    tools=3,
+    grandchildren=4,
+    signatures=50,
+)
 
 
-def outcome(name: str, left: Left, *, cut_short: int = 0) -> Outcome:
+def outcome(name: str, left: Left, *, cut_short: int = 0, replays: int = 0) -> Outcome:
     """
     Make the figures of a server that has *left* left.
     """
@@ -39,25 +52,26 @@ def outcome(name: str, left: Left, *, cut_short: int = 0) -> Outcome:
         reconnects=10,
         reconnects_found=10,
         cut_short=cut_short,
+        webhooks=Deliveries(sent=40, taken=40, replays=10, replays_taken=replays),
         traffic_seconds=2.5,
         samples=[
-            Sample(0.0, 30_000_000, 0, 0),
-            Sample(5.0, 40_000_000, 50, 200),
-            Sample(10.0, top, left.sessions, 400),
+            Sample(0.0, 30_000_000, 0, 0, 0),
+            Sample(5.0, 40_000_000, 50, 200, 4),
+            Sample(10.0, top, left.sessions, 400, left.tools + left.grandchildren),
         ],
     )
 
 
-def made(scoped: Left = CLEAN, *, cut_short: int = 0) -> Report:
+def made(scoped: Left = CLEAN, *, cut_short: int = 0, replays: int = 0) -> Report:
     """
-    Make a report in which sessionstate has *scoped* left.
+    Make a report in which sessionstate has *scoped* left, and acted upon *replays*.
     """
-    plain = outcome(PLAIN, LEAKY, cut_short=cut_short)
-    return Report(100, 7, 20.0, plain, outcome(SCOPED, scoped))
+    plain = outcome(PLAIN, LEAKY, cut_short=cut_short, replays=7)
+    return Report(100, 7, 20.0, plain, outcome(SCOPED, scoped, replays=replays))
 
 
 class TestPictures:
-    @pytest.mark.parametrize("draw", [page.memory_chart, page.sessions_chart])
+    @pytest.mark.parametrize("draw", [page.memory_chart, page.sessions_chart, page.processes_chart])
     def test_a_chart_says_what_it_shows(self, draw: page.Draw) -> None:
         """
         A chart is well-formed, has both curves and both names, axis labels, and works in the dark.
@@ -164,4 +178,17 @@ class TestTable:
         """
         both = made(Left(**{name: int(name == field) for name in Left.__slots__}))
         assert not both.clean
-        assert f"1 {field.replace('_', ' ')}" in report.verdict(both)
+        words = field.replace("sub_", "sub-").replace("_", " ")
+        assert report.verdict(both) == f"sessionstate has something left: 1 {words}."
+
+    def test_a_replay_that_was_taken_is_no_clean_run(self) -> None:
+        """
+        One replay that sessionstate acted upon makes the report not clean, and is told.
+        """
+        both = made(replays=1)
+        assert not both.clean
+        assert report.verdict(both) == "sessionstate acted upon 1 replays."
+        assert "left: 92 sessions" in report.verdict(made(LEAKY, replays=2))
+        assert report.verdict(made(LEAKY, replays=2)).endswith(", and acted upon 2 replays.")
+        assert "1 of 10" in self.shown(both)
+        assert "7 of 10" in self.shown(both)

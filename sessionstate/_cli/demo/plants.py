@@ -52,11 +52,15 @@ async def _leak(kind: str, id: str) -> None:
     elif kind == "sub-agent":
         forgotten[id] = SubAgent(id)
     elif kind == "listener":
-        bus.on(MODEL_CHANGED, partial(print, id))
+        bus.on(MODEL_CHANGED, partial(_hear, id))
     elif kind == "tool":
         tool = await asyncio.create_subprocess_exec(*TOOL, stdin=DEVNULL, stdout=PIPE)
         forgotten[id] = tool
         note(tool.pid, await cast("asyncio.StreamReader", tool.stdout).readline())
+
+
+def _hear(id: str, model: str) -> None:
+    forgotten[id] = model
 
 
 def _first_time(signature: str, signed_at: float) -> bool:

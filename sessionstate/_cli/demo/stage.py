@@ -55,14 +55,20 @@ class Run:
         while (message := await self._server.receive()) is not None:
             if "unexpected" in message:
                 raise ChildError(f"a handler failed that should not:\n{message['unexpected']}")
-            for key in ("begun", "sample", "census"):
+            for key in ("sample", "census"):
                 if key in message:
-                    self.samples.append(Sample.take(message[key]))
-                    self._watcher.sampled(self.samples[-1])
+                    self.sampled(message[key])
             if "census" in message:
                 self.census.set_result(message["census"])
         if not self.census.done():
             raise await self._server.complaint()
+
+    def sampled(self, message: Message) -> None:
+        """
+        Keep what the server says of itself.
+        """
+        self.samples.append(Sample.take(message))
+        self._watcher.sampled(self.samples[-1])
 
     def ended(self, one: Conversation) -> None:
         """
@@ -152,6 +158,7 @@ async def stage(
         ports = await server.expect("port")
         run = Run(server, f"ws://127.0.0.1:{ports['port']}", watcher)
         server.send(do="begin")
+        run.sampled((await server.expect("begun"))["begun"])  # before there is any traffic
         begun = time.monotonic()
         async with asyncio.TaskGroup() as group:
             following = group.create_task(run.follow())
