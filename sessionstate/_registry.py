@@ -8,7 +8,6 @@ import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, ItemsView, Iterator, KeysView, Mapping, ValuesView
 from contextvars import Context
-from math import inf
 from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
@@ -20,7 +19,8 @@ from ._errors import SessionNotFound, SupervisorClosed
 from ._events import Observers, logger
 from ._expiry import Expiry
 from ._hooks import Hooks
-from ._reasons import CloseReason, SessionState
+from ._invariants import check
+from ._reasons import CloseReason
 from ._report import describe_supervisor, dump
 from ._session import Policy, Session
 from ._shutdown import Shutdown
@@ -287,25 +287,7 @@ class Registry(Hooks, Mapping[str, Session]):
 
     def _check(self) -> None:
         """Raise AssertionError unless every internal invariant holds."""
-        idle, held = self._expiry.idle, self._expiry.held
-        idle._check()
-        held._check()
-        queued = {session: queue for queue in (idle, held) for session in queue}
-        assert len(queued) == len(idle) + len(held), "a session is queued twice"
-        for id, session in self._live.items():
-            assert session.id == id
-            assert session._end is None, f"{session!r} has ended and is still found"
-            state = SessionState.OPEN if session._holders else SessionState.IDLE
-            assert session.state is state, f"{session!r} should be {state}"
-            if state is SessionState.IDLE:
-                assert queued.pop(session) is idle, f"{session!r} is idle and not queued"
-            elif session._limit < inf or session._max_age < inf:
-                assert queued.pop(session) is held, f"{session!r} has a limit and is not queued"
-        assert not queued, f"queued for nothing: {queued}"
-        for id, session in self._closing.items():
-            assert session.id == id
-            assert session.state is SessionState.CLOSING
-            assert session._ending is not None
+        check(self)
 
 
 async def _await(awaitable: Awaitable[object]) -> None:
