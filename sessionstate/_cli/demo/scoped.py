@@ -18,9 +18,11 @@ from websockets.asyncio.server import ServerConnection
 
 from sessionstate import (
     CloseReason,
+    ReplayGuard,
     Session,
     SessionMap,
     SessionVar,
+    StaleRequest,
     Supervisor,
     current_supervisor,
     session,
@@ -36,8 +38,6 @@ from sessionstate._cli.demo.holdings import (
 from sessionstate._cli.demo.settings import LINGER, STALL_TIMEOUT, WEBHOOK_WINDOW
 from sessionstate._cli.demo.tools import TOOL, note
 from sessionstate._cli.demo.traffic import Errand
-from sessionstate._errors import StaleRequest
-from sessionstate.containers import ReplayGuard
 
 agents = SessionMap[Agent]("agents")
 transcripts = SessionMap[Transcript]("transcripts")
