@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import psutil
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -93,7 +95,7 @@ class Program:
     ) -> None:
         self._log = tmp_path / "log"
         command = arguments or ("-c", PROLOGUE + source)
-        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+        paths = [str(ROOT), env.pop("PYTHONPATH", ""), os.environ.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
             [sys.executable, *command],
             env={
@@ -119,6 +121,8 @@ class Program:
         traceback: TracebackType | None,
     ) -> None:
         if self.process.poll() is None:
+            for child in self.children(""):
+                child.kill()
             self.process.kill()
         self.process.communicate()
 
@@ -138,6 +142,13 @@ class Program:
         Send a signal to the process, and to no other.
         """
         self.process.send_signal(number)
+
+    def children(self, text: str) -> list[psutil.Process]:
+        """
+        Return the child processes whose command line contains *text*.
+        """
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if text in " ".join(child.cmdline())]
 
     def status(self) -> int:
         """
