@@ -102,9 +102,12 @@ class Keeping(Container[K, V], Generic[K, V]):
             self._ticks.house(self._tenancy)
 
     def __del__(self) -> None:
-        ring = getattr(self, "_ring", None)
-        if ring is not None:
-            ring.part()
+        # An entry and its bucket, and the links of a ring, hold each other.
+        if hasattr(self, "_ticks"):
+            self._ripe.clear()
+            self._ticks.clear()
+            if self._ring is not None:
+                self._ring.part()
 
     def _put(
         self,

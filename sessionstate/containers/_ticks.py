@@ -69,6 +69,7 @@ class Ticks(Generic[K, T]):
         self._own = own  # the granularity of most
         self._tenancy: Tenancy | None = None
         self._number = 0
+        self._heap = []
         self.clear()
 
     def house(self, tenancy: Tenancy) -> None:
@@ -77,7 +78,9 @@ class Ticks(Generic[K, T]):
         self._armed = inf
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, and let nothing hold what has to go."""
+        for *_, bucket in self._heap:
+            bucket.clear()
         self._lanes: dict[float, dict[float, dict[K, T]]] = {}
         self._heap: list[tuple[float, int, float, dict[K, T]]] = []
         self.next = inf

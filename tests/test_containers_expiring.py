@@ -1,0 +1,579 @@
+"""
+ExpiringMap on its own: its times, its bounds, its hook, and what it refuses.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import math
+import pickle
+import weakref
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sessionstate import EvictionCause, ExpiringMap
+
+Told = list[tuple[Any, Any, EvictionCause]]
+
+
+class Hand:
+    """
+    A clock that is moved by hand, and counts how often it is read.
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.reads = 0
+
+    def __call__(self) -> float:
+        """
+        Tell the time.
+        """
+        self.reads += 1
+        return self.now
+
+
+class Value:
+    """
+    Something that can be watched.
+    """
+
+
+@pytest.fixture
+def hand() -> Hand:
+    """
+    Give a clock.
+    """
+    return Hand()
+
+
+@pytest.fixture
+def told() -> Told:
+    """
+    Give a list for what the hook is told.
+    """
+    return []
+
+
+def a_map(hand: Hand, told: Told | None = None, **options: Any) -> ExpiringMap[Any, Any]:
+    """
+    Make a map by *hand* that tells *told*.
+    """
+    hook = None if told is None else lambda *out: told.append(out)
+    return ExpiringMap(clock=hand, on_evict=hook, **options)
+
+
+class TestTimes:
+    @pytest.mark.parametrize("read", ["get", "in", "peek", "touch", "iterate", "len", "item"])
+    def test_an_entry_is_gone_at_its_deadline(self, hand: Hand, read: str) -> None:
+        """
+        Until just before its deadline an entry is there; at the very moment it is not.
+        """
+        entries = a_map(hand, ttl=10)
+
+        def there() -> bool:
+            reads = {
+                "get": lambda: entries.get("a") is not None,
+                "in": lambda: "a" in entries,
+                "peek": lambda: entries.peek("a") is not None,
+                "touch": lambda: entries.touch("a"),
+                "iterate": lambda: list(entries) == ["a"],
+                "len": lambda: len(entries) == 1,
+                "item": lambda: bool(entries.pop("a", None)),
+            }
+            return bool(reads[read]())
+
+        entries["a"] = 1
+        hand.now = math.nextafter(110.0, 0)
+        assert there()
+        entries.set("a", 1, ttl=hand.now - 100)
+        hand.now += hand.now - 100
+        assert not there()
+
+    def test_whichever_deadline_comes_first(self, hand: Hand, told: Told) -> None:
+        """
+        An entry goes when it was not used for *idle*, and after *ttl* however much it was used.
+        """
+        entries = a_map(hand, told, ttl=10, idle=4)
+        entries["used"] = entries["unused"] = 1
+        for _ in range(3):
+            hand.now += 3
+            assert entries.get("used") == 1
+        assert entries.ttl("used") == 1
+        hand.now += 1
+        assert entries.expire() == 2
+        assert sorted(told) == [
+            ("unused", 1, EvictionCause.IDLE),
+            ("used", 1, EvictionCause.EXPIRED),
+        ]
+
+    def test_looking_is_no_use(self, hand: Hand) -> None:
+        """
+        What only looks moves no deadline and no place in the order of use.
+        """
+        entries = a_map(hand, idle=10, maxsize=2)
+        entries["a"] = 1
+        entries["b"] = 2
+        hand.now += 5
+        assert "a" in entries
+        assert entries.peek("a") == 1
+        assert entries == {"a": 1, "b": 2}
+        assert list(entries.keys()) == ["a", "b"]
+        assert list(entries.values()) == [1, 2]
+        assert list(entries.items()) == [("a", 1), ("b", 2)]
+        assert repr(entries) == "<ExpiringMap of 2>"
+        assert entries.ttl("a") == 5
+        entries["c"] = 3
+        assert "a" not in entries
+
+    def test_an_entry_may_have_durations_of_its_own(self, hand: Hand) -> None:
+        """
+        `set` takes durations for one entry: None is never, and what is not named is the map's.
+        """
+        entries = a_map(hand, ttl=10, idle=5)
+        entries.set("short", 1, ttl=timedelta(seconds=1))
+        entries.set("for ever", 1, ttl=None, idle=None)
+        entries.set("idle", 1, ttl=None)
+        assert (entries.ttl("short"), entries.ttl("for ever"), entries.ttl("idle")) == (1, None, 5)
+        hand.now += 1e9
+        assert list(entries) == ["for ever"]
+        entries._check()
+
+    def test_a_shorter_write_replaces_a_longer_one(self, hand: Hand) -> None:
+        """
+        The last write decides, whether its deadline is earlier, later or never.
+        """
+        entries = a_map(hand)
+        for ttl in (1000, 1, 2.0**-9, None, 5):
+            entries.set("a", ttl, ttl=ttl)
+            assert entries.ttl("a") == ttl
+            entries._check()
+        hand.now += 5
+        assert entries.expire() == 1
+
+    def test_the_clock_is_read_once(self, hand: Hand) -> None:
+        """
+        One operation has one time.
+        """
+        entries = a_map(hand, ttl=10, idle=5, maxsize=3)
+        entries.update(a=1, b=2, c=3)
+        for operation in (
+            lambda: entries["a"],
+            lambda: entries.get("a"),
+            lambda: entries.touch("a"),
+            lambda: entries.peek("a"),
+            lambda: entries.ttl("a"),
+            lambda: "a" in entries,
+            lambda: len(entries),
+            lambda: iter(entries),
+            lambda: entries.setdefault("a", 1),
+            lambda: entries.setdefault("d", 1),
+            lambda: entries.set("e", 1, ttl=3),
+            lambda: entries.__setitem__("f", 1),
+            lambda: entries.pop("f"),
+            lambda: entries.popitem(),
+            lambda: entries.expire(),
+            lambda: entries.clear(),
+        ):
+            hand.reads = 0
+            operation()
+            assert hand.reads == 1
+
+    def test_a_clock_that_jumps_breaks_nothing(self, hand: Hand) -> None:
+        """
+        Set back, entries live longer by the jump; set ahead, they expire; the map stays in order.
+        """
+        entries = a_map(hand, ttl=10, idle=5, maxsize=3)
+        entries["a"] = 1
+        hand.now = 0
+        assert entries["a"] == 1
+        entries["b"] = 2
+        entries._check()
+        assert (entries.ttl("a"), entries.ttl("b")) == (105, 5)
+        hand.now = 1e12
+        assert len(entries) == 0
+        hand.now = 0
+        assert "a" not in entries, "what was found to be gone does not come back"
+        entries["a"] = 3
+        assert entries == {"a": 3}
+        entries._check()
+
+    @pytest.mark.parametrize("key", ["", 0, None, (), ("a", 1), frozenset(), 1.5])
+    def test_any_hashable_key_will_do(self, hand: Hand, key: object) -> None:
+        """
+        Keys that are false or equal to nothing are keys like others.
+        """
+        entries = a_map(hand, ttl=10, maxsize=1)
+        entries["other"] = 0
+        entries[key] = 1
+        assert dict(entries) == {key: 1}
+        assert entries.touch(key)
+        entries["other"] = 0
+        assert key not in entries
+
+    def test_a_key_that_cannot_be_hashed_changes_nothing(self, hand: Hand) -> None:
+        """
+        An unhashable key is refused as a dict refuses it.
+        """
+        entries = a_map(hand, ttl=10, maxsize=1)
+        with pytest.raises(TypeError, match="unhashable"):
+            entries[[]] = 1
+        entries._check()
+        assert len(entries) == 0
+
+
+class TestBounds:
+    def test_what_has_expired_goes_first(self, hand: Hand, told: Told) -> None:
+        """
+        Room is made of what has expired, before anything alive has to go.
+        """
+        entries = a_map(hand, told, maxsize=2)
+        entries["alive"] = 1
+        entries.set("short", 2, ttl=1)
+        hand.now += 1
+        entries["new"] = 3
+        assert told == [("short", 2, EvictionCause.EXPIRED)]
+        entries["newer"] = 4
+        assert told[1:] == [("alive", 1, EvictionCause.SIZE)]
+
+    def test_writing_over_an_entry_evicts_nobody(self, hand: Hand, told: Told) -> None:
+        """
+        An overwrite is no admission.
+        """
+        entries = a_map(hand, told, maxsize=2)
+        entries.update(a=1, b=2)
+        entries["a"] = 3
+        assert told == [("a", 1, EvictionCause.REPLACED)]
+        assert entries == {"a": 3, "b": 2}
+
+    def test_writing_the_same_object_replaces_nothing(self, hand: Hand, told: Told) -> None:
+        """
+        The hook would close what is still in use.
+        """
+        entries = a_map(hand, told, ttl=10)
+        value = entries["a"] = Value()
+        hand.now += 5
+        entries["a"] = value
+        assert told == []
+        assert entries.ttl("a") == 10
+
+    def test_weight_evicts_until_it_fits(self, hand: Hand, told: Told) -> None:
+        """
+        A heavier value makes room for itself, at the expense of what was used least recently.
+        """
+        entries = a_map(hand, told, max_weight=10, weigher=lambda _, value: len(value))
+        entries.update(a="aaa", b="bbb", c="ccc")
+        assert entries["a"]
+        entries["c"] = "c" * 7
+        assert told == [
+            ("c", "ccc", EvictionCause.REPLACED),
+            ("b", "bbb", EvictionCause.WEIGHT),
+        ]
+        del entries["a"]
+        entries["d"] = "ddd"
+        assert entries == {"c": "c" * 7, "d": "ddd"}
+        entries._check()
+
+    def test_what_can_never_fit_is_refused(self, hand: Hand, told: Told) -> None:
+        """
+        An entry heavier than the map may be is an error, and the map is as it was.
+        """
+        entries = a_map(hand, told, max_weight=10, weigher=lambda _, value: len(value))
+        entries["a"] = "aaa"
+        with pytest.raises(ValueError, match="'a' weighs 11, more than the map may altogether"):
+            entries["a"] = "a" * 11
+        assert entries == {"a": "aaa"}
+        assert told == []
+
+    @pytest.mark.parametrize("weight", [-1, 1.5, None, True, math.nan, "heavy"])
+    def test_a_weigher_that_returns_nonsense_leaves_the_map_as_it_was(
+        self, hand: Hand, weight: object
+    ) -> None:
+        """
+        A weight is a whole number, at least 0.
+        """
+        weights: list[Any] = [1, weight, 0]
+        entries = a_map(hand, max_weight=10, weigher=lambda *_: weights.pop(0))
+        entries["a"] = 1
+        with pytest.raises(ValueError, match="must be a whole number, at least 0"):
+            entries["b"] = 2
+        entries["c"] = 3
+        assert entries == {"a": 1, "c": 3}
+        entries._check()
+
+    def test_a_weigher_that_raises_leaves_the_map_as_it_was(self, hand: Hand) -> None:
+        """
+        Its error reaches the writer, and nothing was written.
+        """
+        entries = a_map(hand, max_weight=10, weigher=lambda _, value: 1 // value)
+        entries["a"] = 1
+        with pytest.raises(ZeroDivisionError):
+            entries["a"] = 0
+        assert entries == {"a": 1}
+        entries._check()
+
+    def test_a_write_lets_go_of_a_bounded_number(self, hand: Hand) -> None:
+        """
+        No single write pays for all that has expired; reads are right all the same.
+        """
+        entries = a_map(hand, ttl=10)
+        for number in range(200):
+            entries[number] = number
+        hand.now += 10
+        entries["new"] = 1
+        assert 100 < len(entries._entries) < 200
+        assert len(entries) == 1
+        for number in range(3):
+            entries["new"] = number
+        assert len(entries._entries) == 1
+        entries._check()
+
+    def test_a_full_map_finds_what_has_expired_beyond_the_batch(self, hand: Hand) -> None:
+        """
+        Entries that were used lately, and are looked at first, cost nobody alive the place.
+        """
+        entries = a_map(hand, idle=10, maxsize=301)
+        entries["alive"] = 1
+        for number in range(300):
+            entries[number] = number
+        hand.now += 9
+        assert entries.touch("alive")
+        for number in range(1, 300):
+            entries.touch(number)
+        hand.now += 1
+        entries["new"] = 1
+        assert 0 not in entries
+        assert len(entries) == 301
+
+
+class TestHook:
+    def test_every_way_out_is_told_once(self, hand: Hand, told: Told) -> None:
+        """
+        `del`, `pop`, `popitem`, `clear` and what expired before them, each with its cause.
+        """
+        entries = a_map(hand, told)
+        for key in "abcdef":
+            entries[key] = key
+        entries.set("late", 1, ttl=1)
+        entries.set("later", 2, ttl=1)
+        hand.now += 1
+        with pytest.raises(KeyError):
+            del entries["late"]
+        del entries["a"]
+        assert entries.pop("b") == "b"
+        assert entries.popitem() == ("f", "f")
+        entries.clear()
+        assert [(key, str(cause)) for key, _, cause in told] == [
+            ("late", "expired"),
+            ("a", "deleted"),
+            ("b", "deleted"),
+            ("f", "deleted"),
+            ("c", "cleared"),
+            ("d", "cleared"),
+            ("e", "cleared"),
+            ("later", "expired"),
+        ]
+
+    def test_a_hook_may_use_the_map(self, hand: Hand) -> None:
+        """
+        When the hook is called the map is in order, and holds the new value.
+        """
+        seen: list[object] = []
+
+        def hook(key: str, value: int, cause: EvictionCause) -> None:
+            entries._left or entries._check()
+            seen.append((key, value, str(cause), entries.get(key)))
+            if value == 1:
+                entries["from the hook"] = 5
+                entries.pop("b", None)
+
+        entries: ExpiringMap[str, int] = ExpiringMap(clock=hand, on_evict=hook)
+        entries.update(a=1, b=2)
+        entries["a"] = 3
+        assert seen == [("a", 1, "replaced", 3), ("b", 2, "deleted", None)]
+        assert entries == {"a": 3, "from the hook": 5}
+
+    def test_errors_of_the_hook_come_together_at_the_end(self, hand: Hand) -> None:
+        """
+        All hooks run, the map is as if none had failed, and then the errors are raised.
+        """
+        seen: list[str] = []
+
+        def hook(key: str, value: int, cause: EvictionCause) -> None:
+            seen.append(key)
+            raise OSError(key)
+
+        entries: ExpiringMap[str, int] = ExpiringMap(clock=hand, on_evict=hook)
+        entries.update(a=1, b=2, c=3)
+        with pytest.raises(ExceptionGroup, match="on_evict of ExpiringMap failed") as caught:
+            entries["a"] = 4
+        assert entries["a"] == 4
+        with pytest.raises(ExceptionGroup) as caught:
+            entries.clear()
+        assert [str(error) for error in caught.value.exceptions] == ["a", "b", "c"]
+        assert seen == ["a", "a", "b", "c"]
+        assert len(entries) == 0
+        entries._check()
+
+    def test_a_fatal_error_of_the_hook_loses_nothing(self, hand: Hand) -> None:
+        """
+        What was not told because of a KeyboardInterrupt is told by the next write.
+        """
+        seen: list[str] = []
+
+        def hook(key: str, value: int, cause: EvictionCause) -> None:
+            seen.append(key)
+            if key == "a":
+                raise KeyboardInterrupt
+
+        entries: ExpiringMap[str, int] = ExpiringMap(clock=hand, on_evict=hook)
+        entries.update(a=1, b=2)
+        with pytest.raises(KeyboardInterrupt):
+            entries.clear()
+        entries["c"] = 3
+        assert seen == ["a", "b"]
+
+    def test_reading_runs_no_hook(self, hand: Hand, told: Told) -> None:
+        """
+        Whoever reads cannot meet an error of somebody's hook.
+        """
+        entries = a_map(hand, told, ttl=1)
+        entries["a"] = 1
+        hand.now += 1
+        assert len(entries) == 0
+        assert entries.get("a") is None
+        assert list(entries) == []
+        assert told == []
+        assert entries.expire() == 1
+        assert told == [("a", 1, EvictionCause.EXPIRED)]
+
+    def test_an_async_hook_is_refused(self, hand: Hand) -> None:
+        """
+        A container never waits: neither an async function nor a coroutine returned by surprise.
+        """
+
+        async def hook(*_: object) -> None: ...
+
+        with pytest.raises(TypeError, match="must be a plain function"):
+            ExpiringMap(on_evict=hook)
+        entries: ExpiringMap[str, int] = ExpiringMap(on_evict=lambda *told: hook(*told))
+        entries["a"] = 1
+        with pytest.raises(ExceptionGroup) as caught:
+            del entries["a"]
+        assert isinstance(caught.value.exceptions[0], TypeError)
+
+    def test_causes_know_whether_somebody_asked(self) -> None:
+        """
+        Four causes are the container's own doing.
+        """
+        automatic = [str(cause) for cause in EvictionCause if cause.automatic]
+        assert automatic == ["expired", "idle", "size", "weight"]
+
+
+class TestMapping:
+    def test_does_what_a_dict_does(self, hand: Hand) -> None:
+        """
+        The rest of a mapping's ways behave as those of a dict.
+        """
+        entries = a_map(hand, ttl=10, idle=5, maxsize=9)
+        assert entries.setdefault("a", 1) == 1
+        assert entries.setdefault("a", 2) == 1
+        assert entries.pop("zz", 7) == 7
+        for missing in (lambda: entries["zz"], lambda: entries.pop("zz"), lambda: entries.ttl("zz")):
+            with pytest.raises(KeyError, match="zz"):
+                missing()
+        assert entries.get("zz", 3) == entries.peek("zz", 3) == 3
+        assert not entries.touch("zz")
+        entries.clear()
+        assert not entries
+        with pytest.raises(KeyError, match="the map is empty"):
+            entries.popitem()
+
+    def test_iteration_is_over_a_snapshot(self, hand: Hand) -> None:
+        """
+        A map may be changed while somebody iterates.
+        """
+        entries = a_map(hand)
+        entries.update(a=1, b=2)
+        for key in entries:
+            del entries[key]
+        assert len(entries) == 0
+
+    @pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy, pickle.dumps])
+    def test_copies_are_refused(self, hand: Hand, copier: Any) -> None:
+        """
+        A copy would have the same hook and other times; the error says what to write instead.
+        """
+        with pytest.raises(TypeError, match=r"dict\(...\) copies what it holds"):
+            copier(ExpiringMap())
+
+    @pytest.mark.parametrize("options", [{}, {"maxsize": 10}, {"ttl": 5, "maxsize": 10}])
+    def test_a_map_that_is_dropped_goes_at_once(self, hand: Hand, options: Any) -> None:
+        """
+        Neither the map nor its values wait for the garbage collector.
+        """
+        gc.disable()
+        try:
+            entries = a_map(hand, **options)
+            values = [weakref.ref(entries.setdefault(number, Value())) for number in range(5)]
+            entries[0], gone = Value(), weakref.ref(entries)
+            assert values[0]() is None
+            del entries[1]
+            assert values[1]() is None
+            del entries
+            assert gone() is None
+            assert [value() for value in values] == [None] * 5
+        finally:
+            gc.enable()
+
+
+class TestNonsense:
+    @pytest.mark.parametrize(
+        ("options", "error", "advice"),
+        [
+            ({"ttl": 0}, ValueError, "write ttl=None for 'never'"),
+            ({"ttl": -1}, ValueError, "ttl must be a finite number"),
+            ({"idle": math.nan}, ValueError, "idle must be a finite number"),
+            ({"idle": math.inf}, ValueError, "idle=None"),
+            ({"ttl": "5"}, TypeError, "ttl must be seconds"),
+            ({"ttl": True}, TypeError, "ttl must be seconds"),
+            ({"maxsize": 0}, ValueError, "maxsize must be at least 1"),
+            ({"maxsize": -3}, ValueError, "maxsize=None for no limit"),
+            ({"maxsize": True}, TypeError, "maxsize must be a whole number"),
+            ({"maxsize": 1.5}, TypeError, "maxsize must be a whole number"),
+            ({"max_weight": 5}, ValueError, "belong together"),
+            ({"weigher": len}, ValueError, "belong together"),
+            ({"max_weight": 5, "weigher": 3}, TypeError, "weigher must be a function"),
+            ({"on_evict": 3}, TypeError, "on_evict must be a function"),
+            ({"clock": 3}, TypeError, "clock must be a function"),
+            ({"supervisor": 3}, TypeError, "supervisor must be a Supervisor"),
+            ({"session": "id"}, TypeError, "session must be a Session"),
+            ({"session": 1, "supervisor": 1}, ValueError, "one owner"),
+        ],
+    )
+    def test_is_refused_with_advice(
+        self, options: dict[str, Any], error: type[Exception], advice: str
+    ) -> None:
+        """
+        What cannot be meant is refused where it is written, and the error says what to write.
+        """
+        with pytest.raises(error, match=advice):
+            ExpiringMap(**options)
+
+    def test_of_one_entry_is_refused_with_advice(self) -> None:
+        """
+        The durations of an entry are checked as the map's are, before anything is written.
+        """
+        entries: ExpiringMap[str, int] = ExpiringMap()
+        with pytest.raises(ValueError, match="ttl=None"):
+            entries.set("a", 1, ttl=0)
+        assert len(entries) == 0
+
+    def test_defaults_read_well_in_signatures(self) -> None:
+        """
+        In `help()` the default of what was not named says whose value holds.
+        """
+        assert repr(ExpiringMap.set.__kwdefaults__["ttl"]) == "<the map's>"
