@@ -20,6 +20,7 @@ from ._context import current
 from ._default import strike_off
 from ._events import logger
 from ._hosting import HostedContext
+from ._process_groups import kill_groups
 from ._reasons import CloseReason
 from ._resources import AsyncCallback
 from ._sites import place
@@ -124,11 +125,12 @@ class LastEnding(Ending):
         """Wait for nobody: children come first."""
 
     def close(self, session: Session) -> None:
-        """Call the hooks, callbacks and contexts that need no loop, and let go of everything."""
+        """Call what needs no loop, kill the processes, and let go of everything."""
         token = current.set(session)
         try:
             for hook in self._hooks or ():
                 _call(session, hook, "on_close hook")
+            kill_groups(session)
             while session._steps:
                 step = session._steps.popitem()[0]
                 if not isinstance(step, AsyncCallback | HostedContext):

@@ -219,6 +219,30 @@ supervisor["idle"].callback(logging.warning, "can log")
 
 
 @pytest.mark.real_loop
+def test_processes(tmp_path: Path) -> None:
+    """
+    Process groups that a session owns are killed, before its callbacks run.
+    """
+    source = f"""
+import psutil
+{LEFT_RUNNING}
+async def spawn():
+    await begin()
+    s = supervisor["idle"]
+    def look():
+        gone, alive = psutil.wait_procs([child], timeout=20)
+        log(f"idle: {{len(alive)}} alive")
+    s.callback(look)
+    process = await s.open_process([sys.executable, "-c", "import time; time.sleep(60)"])
+    globals()["child"] = psutil.Process(process.pid)
+loop.run_until_complete(spawn())
+"""
+    with Program(tmp_path, source) as program:
+        assert program.status() == 0
+    assert program.log() == ["idle: 0 alive", *SYNC], program.output
+
+
+@pytest.mark.real_loop
 def test_complaints_are_for_who_asks(tmp_path: Path) -> None:
     """
     Who does not ask for ResourceWarnings sees nothing of ours at exit, and who does sees each.
