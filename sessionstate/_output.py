@@ -299,9 +299,8 @@ class Pipes:
             self.stdin.abort()
         for output in self.outputs:
             output.close(keep=keep)
-        for end in self._ends:
-            if end is not None:
-                end.close()
+        for end in [end for end in self._ends if end is not None]:
+            end.close()
         for _ in range(STEPS):
             try:
                 await asyncio.sleep(0)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ WINDOWS = sys.platform == "win32"
 PAUSE = 0.05  # seconds at most between two looks at what was told to end
 
 
-class Tree:
+class Tree(ABC):
     """
     A process and all that it started.
     """
@@ -58,25 +59,25 @@ class Tree:
         """Tell whether this process started it, and not one that this was forked from."""
         return self._made_in == os.getpid()
 
+    @abstractmethod
     def ask(self) -> None:
         """Ask all of it to end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kill(self) -> None:
         """End all of it, without waiting for that."""
-        raise NotImplementedError
 
+    @abstractmethod
     def alive(self) -> bool:
         """Tell whether anything is left of it that is known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def known(self) -> bool:
         """Tell whether any that is known by its number lives; else only a look tells more."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def look(self) -> bool:
         """Look for what left it; tell whether anything is left."""
-        raise NotImplementedError
 
     async def gone(self, seconds: float, unless: asyncio.Future[None] | None = None) -> bool:
         """Wait until nothing is left, but not longer than that, nor than until *unless* is done."""
@@ -96,6 +97,11 @@ class Tree:
             if not self.known():
                 await self.look()
         return True
+
+    def bury(self) -> None:
+        """Wait for the process in a thread, where no loop does any more."""
+        self.popen.wait()
+        self.forget()
 
     def forget(self) -> None:
         """Let go of it."""
@@ -123,8 +129,7 @@ class Group(Tree):
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        if self.ours():
-            self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         if not self._empty:
@@ -323,5 +328,6 @@ def _kill(session: Session | None, supervisor: Supervisor | None) -> None:
         try:
             if tree.ours() and tree.of(session, supervisor):
                 tree.kill()
+                threading.Thread(target=tree.bury, daemon=True).start()
         except Exception:
             pass

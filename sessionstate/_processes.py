@@ -94,7 +94,7 @@ class Life:
     def hurry(self) -> None:
         """Kill it at once, instead of waiting for anything."""
         self.hurried = True
-        if self.tree is not None:
+        if self.tree is not None:  # pragma: no branch - else it was not begun
             self.tree.kill()
 
     def _exited(self) -> None:

@@ -23,7 +23,7 @@ import psutil
 MARK: Final = "SESSIONSTATE_OWNER"
 """The variable; its value names the owners from the outermost on, with colons between."""
 
-PASSES: Final = 4  # at most, while there are processes that were not there before
+PASSES: Final = 3  # the later ones only over those that were not there before
 
 _MARKED: Final = re.compile(rb"(?:^|\0)" + MARK.encode() + rb"=([^\0]*)")
 
@@ -68,10 +68,7 @@ def all_facts() -> dict[int, Facts]:
     """Return what is known of all processes, those included that are born meanwhile."""
     known: dict[int, Facts] = {}
     for _ in range(PASSES):
-        new = [pid for pid in psutil.pids() if pid not in known]
-        if not new:
-            break
-        for pid in new:
+        for pid in [pid for pid in psutil.pids() if pid not in known]:
             try:
                 known[pid] = facts_of(pid)
             except (OSError, psutil.Error, ValueError):  # gone

@@ -83,7 +83,7 @@ def daemon(stay: str, clear: str = "") -> None:
             os._exit(0)
         say(os.getpid())
         if clear:
-            os.execve(sys.executable, [*ME, "tree", "1"], {})
+            os.execve(sys.executable, [*ME, "tree", "1"], {})  # noqa: S606 - no shell
         time.sleep(1000)
     os.wait()
     if stay == "stay":

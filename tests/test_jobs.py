@@ -3,7 +3,6 @@ from __future__ import annotations
 import ctypes
 import subprocess
 import sys
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,7 +156,7 @@ class TestJob:
         What Windows refuses is an OSError, and a job that was half made is closed.
         """
         kernel = FakeKernel(failing)
-        with pytest.raises(OSError, match="failed|could not be resumed"):
+        with pytest.raises(OSError, match=r"failed|could not be resumed"):
             Job(kernel).take(5)
         assert ("close" in kernel.calls) == (failing == "limit")
 

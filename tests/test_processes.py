@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import subprocess
 import sys
-import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -13,8 +12,6 @@ import anyio.abc
 import pytest
 
 from sessionstate import (
-    CloseReason,
-    OwnedProcess,
     Session,
     SessionClosed,
     Supervisor,
@@ -22,15 +19,17 @@ from sessionstate import (
     _processes,
 )
 from tests.trees import (
-    PATIENCE,
     child,
     descriptors,
+    join,
     lines,
     living,
     needs_linux,
     needs_posix,
+    no_thread,
     nobody_left,
     pids,
+    until,
     zombies,
 )
 
@@ -84,6 +83,18 @@ class TestOpenProcess:
         )
         assert (process.stdin, process.stderr) == (None, None)
         assert await lines(process, 1) == ["here"]
+        await process.wait()
+
+    @needs_posix
+    async def test_options(self, s: Session, tmp_path: Path) -> None:
+        """
+        A command may be a path, and has a directory, an environment and a mask of its own.
+        """
+        program = tmp_path / "program"
+        program.write_text("#!/bin/sh\npwd; umask; echo $NAME\n")
+        program.chmod(0o755)
+        process = await s.open_process(program, cwd=tmp_path, env={"NAME": "x"}, umask=0o27)
+        assert await lines(process, 3) == [str(tmp_path), "0027", "x"]
         await process.wait()
 
     async def test_output_is_there_after_the_end(self, s: Session) -> None:
@@ -173,20 +184,24 @@ class TestEnd:
         """
         When the shutdown's time is over, what is left is killed at once.
         """
+        gate = asyncio.Event()
+
+        async def hang() -> None:
+            while not gate.is_set():
+                try:
+                    await gate.wait()
+                except asyncio.CancelledError:
+                    pass
+
         async with Supervisor(shutdown_timeout=0.1, default=False) as supervisor:
             s = await supervisor.open("a")
-            processes: list[OwnedProcess] = []
-            for _ in range(2):
-                process = await s.open_process(child("stubborn"), grace=1000)
-                await lines(process, 1)
-                processes.append(process)
-                s.callback(print)  # they do not end together
-        for process in processes:
-            await process.wait()
-        assert [process.returncode for process in processes] == [-signal.SIGKILL] * 2
-        async with asyncio.timeout(PATIENCE):
-            while _process_groups.trees:
-                await asyncio.sleep(0.01)
+            process = await s.open_process(child("stubborn"), grace=1000)
+            await lines(process, 1)
+            for _ in range(5):
+                s.push_async_callback(hang)
+        gate.set()
+        assert await process.wait() == -signal.SIGKILL
+        await until(lambda: not _process_groups.trees)
 
     @needs_posix
     async def test_those_in_a_row_share_the_grace(
@@ -241,14 +256,25 @@ class TestEnd:
         with pytest.raises(RuntimeError, match="could not be ended"):
             await process.wait()
         tree.popen.kill()
-        tree.popen.wait()
+        join(tree.popen)
 
+    @needs_posix
+    async def test_what_cannot_be_told(
+        self, s: Session, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Where the dead cannot be told from the living, only what is known to live is an error.
+        """
+        process = await s.open_process(child("tree", 1), grace=0)
+        await lines(process, 1)
 
-def no_thread(thread: object) -> None:
-    """
-    Refuse to start a thread, as Python does when there are too many.
-    """
-    raise RuntimeError("can't start new thread")
+        async def look(tree: object) -> bool:
+            return True
+
+        monkeypatch.setattr(_processes, "PATIENCE", 0.1)
+        monkeypatch.setattr(_process_groups.Group, "look", look)
+        await s.aclose()
+        assert process.returncode in {-signal.SIGTERM, -signal.SIGKILL}
 
 
 async def end_trees(supervisor: Supervisor, number: int) -> None:
@@ -269,136 +295,6 @@ async def end_trees(supervisor: Supervisor, number: int) -> None:
     assert descriptors() <= before
     assert not _process_groups.trees
     assert supervisor.statistics().clean_up_errors == 0
-
-
-class TestEndedByItself:
-    async def test_its_row_is_removed(self, s: Session) -> None:
-        """
-        Of a process that ended by itself nothing is left: no row, no descriptor, no object.
-        """
-        before = descriptors()
-        refs: list[weakref.ref[Any]] = []
-        gc.collect()
-        gc.disable()
-        try:
-            for _ in range(5):
-                process = await s.open_process([sys.executable, "-ISc", "pass"])
-                assert "1 resource" in repr(s)
-                life = process._life
-                refs += [weakref.ref(each) for each in (process, life, process._task, life.pipes.stdout)]
-                await process.wait()
-                assert "resource" not in repr(s)
-                assert (descriptors(), zombies()) == (before, [])
-                del process, life
-            assert [ref() for ref in refs] == [None] * len(refs)
-        finally:
-            gc.enable()
-        assert not _process_groups.trees
-
-    async def test_without_anybody_waiting(self, s: Session) -> None:
-        """
-        A process that nobody waits for is reaped and forgotten as well.
-        """
-        await s.open_process([sys.executable, "-ISc", "print('hi')"])
-        async with asyncio.timeout(PATIENCE):
-            while s._steps:
-                await asyncio.sleep(0.01)
-        assert not zombies()
-
-    async def test_what_it_left_running_is_the_sessions(self, s: Session) -> None:
-        """
-        What a process left in its group lives on until the session ends, though it has stdout open.
-        """
-        process = await s.open_process(child("leave"))
-        tree = await pids(process, 2)
-        assert await process.wait() == 0
-        assert "1 resource" in repr(s)
-        left = [pid for pid in tree if pid != process.pid]
-        assert living(tree) == left
-        await s.aclose()
-        assert not living(tree)
-
-    async def test_what_it_left_running_ends(self, s: Session) -> None:
-        """
-        When what a process left running has ended as well, its row is removed.
-        """
-        process = await s.open_process(child("leave_shortly"))
-        assert await process.wait() == 0
-        assert "1 resource" in repr(s)
-        async with asyncio.timeout(PATIENCE):
-            while s._steps:
-                await asyncio.sleep(0.01)
-
-    async def test_cancelled_while_something_is_left(self, s: Session) -> None:
-        """
-        A sweep over all tasks ends what a process left running.
-        """
-        process = await s.open_process(child("leave"))
-        tree = await pids(process, 2)
-        await process.wait()
-        [task] = [task for task in asyncio.all_tasks() if task.get_name().startswith("a: ")]
-        task.cancel()
-        async with asyncio.timeout(PATIENCE):
-            while s._steps:
-                await asyncio.sleep(0.01)
-        assert not living(tree)
-
-
-class TestThoseWhoLeft:
-    @needs_posix
-    @pytest.mark.parametrize("stay", ["stay", "go"])
-    async def test_a_daemon(self, s: Session, stay: str) -> None:
-        """
-        A daemon is ended with the session, whether or not the process that started it is gone.
-        """
-        process = await s.open_process(child("daemon", stay))
-        tree = await pids(process, 2)
-        if stay == "go":
-            assert await process.wait() == 0
-            assert "1 resource" in repr(s)
-        assert len(living(tree)) == (2 if stay == "stay" else 1)
-        await s.aclose()
-        assert not living(tree)
-
-    @needs_posix
-    async def test_one_without_environment(self, s: Session) -> None:
-        """
-        One that left the group and cleared its environment is found by its ancestors.
-        """
-        process = await s.open_process(child("escape"))
-        tree = await pids(process, 2)
-        await s.aclose()
-        assert not living(tree)
-
-    @needs_posix
-    async def test_a_daemon_without_environment_is_lost(self, s: Session) -> None:
-        """
-        A daemon that also cleared its environment is not found: nothing tells whose it is.
-        """
-        process = await s.open_process(child("daemon", "go", "clear"))
-        tree = await pids(process, 3)
-        await process.wait()
-        await s.aclose()
-        assert living(tree) == [tree[-1]]
-        subprocess.run(["kill", "-9", str(tree[-1])], check=True)
-
-    @needs_posix
-    @pytest.mark.parametrize("missing", ["list", "thread"])
-    async def test_nothing_tells_who_left(
-        self, s: Session, monkeypatch: pytest.MonkeyPatch, missing: str
-    ) -> None:
-        """
-        Without a list of processes, or a thread to read it in, the group is still ended.
-        """
-        process = await s.open_process(child("tree", 3), grace=0.1)
-        tree = await pids(process, 3)
-        with monkeypatch.context() as patch:
-            if missing == "list":
-                patch.setattr("psutil.pids", lambda: 1 / 0)
-            else:
-                patch.setattr("threading.Thread.start", no_thread)
-            await s.aclose()
-        assert not living(tree)
 
 
 class TestHandle:
@@ -498,12 +394,8 @@ class TestFailing:
                 await asyncio.sleep(0)
             assert not opening.done()
             s.close_soon()
-            try:
-                process = await opening
-            except SessionClosed as error:
-                assert error.reason is CloseReason.COMPLETED
-            else:
-                assert isinstance(process, OwnedProcess)
+            await asyncio.wait([opening])
+            assert isinstance(opening.exception(), SessionClosed | None)
             await s.wait_closed()
             assert not _process_groups.trees
 
@@ -521,9 +413,7 @@ class TestFailing:
                 await asyncio.sleep(0)
                 opening.cancel()
             await asyncio.wait([opening])
-            async with asyncio.timeout(PATIENCE):
-                while s._steps:
-                    await asyncio.sleep(0.01)
+            await until(lambda: not s._steps)
             assert not _process_groups.trees
 
     @pytest.mark.parametrize("command", [5, None, ["echo", 5], {"echo"}])
@@ -546,8 +436,8 @@ class TestFailing:
         """
         Options that there are not are refused, and the one that always holds with a reason.
         """
-        with pytest.raises(TypeError, match="no option 'shell'"):
-            await s.open_process("true", shell=True)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="no option 'text'"):
+            await s.open_process("true", text=True)  # type: ignore[call-arg]
         with pytest.raises(TypeError, match="session of its own"):
             await s.open_process("true", start_new_session=True)  # type: ignore[call-arg]
         with pytest.raises(ValueError, match="grace must be"):
@@ -569,6 +459,9 @@ class TestWatching:
         tree = await pids(other, 2)
         await s.aclose()
         assert not living(tree)
+        code = other.returncode
+        other._life._exited()  # the thread comes late
+        assert other.returncode == code
 
     @needs_linux
     async def test_without_a_thread(self, s: Session, monkeypatch: pytest.MonkeyPatch) -> None:

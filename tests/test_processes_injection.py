@@ -14,7 +14,7 @@ import pytest
 
 from sessionstate import SessionClosed, Supervisor
 from sessionstate._process_groups import trees
-from tests.trees import PATIENCE, child, descriptors, living, nobody_left, zombies
+from tests.trees import PATIENCE, child, descriptors, living, nobody_left, until, zombies
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -131,8 +131,7 @@ class Run:
             async with asyncio.timeout(PATIENCE):
                 await asyncio.wait([self.main])
                 self.took = self.loop.steps - start
-                while supervisor._live or supervisor._closing:
-                    await asyncio.sleep(0.001)
+                await until(lambda: not (supervisor._live or supervisor._closing))
             if not self.main.cancelled() and self.main.exception() is not None:
                 assert isinstance(self.main.exception(), RuntimeError | SessionClosed)
             for _ in range(5):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -9,8 +8,8 @@ import psutil
 import pytest
 
 from sessionstate import OwnedProcess, Session, Supervisor
-from sessionstate._output import LIMIT, Input, Output
-from tests.trees import child, lines, living, nobody_left, pids
+from sessionstate._output import LIMIT, Input, Output, Pipes
+from tests.trees import child, lines, living, nobody_left, pids, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -64,8 +63,7 @@ class TestUnread:
         Without anybody waiting, a process whose output nobody reads waits; the end does not.
         """
         process = await s.open_process(child("flood", MUCH))
-        while kept(process) < LIMIT:
-            await asyncio.sleep(0.01)
+        await until(lambda: kept(process) >= LIMIT)
         await asyncio.sleep(0.05)
         assert kept(process) <= LIMIT + READ_AT_ONCE
         assert process.returncode is None
@@ -136,7 +134,7 @@ class TestInput:
         """
         Writing to a process that has closed its stdin is an error with a name, and no noise.
         """
-        process = await s.open_process(child("deaf" if sys.platform != "win32" else "leave"))
+        process = await s.open_process(child("deaf"))
         await lines(process, 1)
         stdin = process.stdin
         assert stdin is not None
@@ -250,6 +248,15 @@ class TestStreams:
         assert transport.calls[-1] == "pause_reading"
         await output.receive()
         assert transport.calls[-1] == "resume_reading"
+
+    async def test_closed_whoever_cancels_it(self) -> None:
+        """
+        Pipes are closed to the end, whoever cancels that.
+        """
+        closing = asyncio.ensure_future(Pipes().aclose(keep=True))
+        await asyncio.sleep(0)
+        closing.cancel()
+        await closing
 
     async def test_not_connected(self) -> None:
         """

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,16 +14,18 @@ import psutil
 import pytest
 
 from sessionstate import Session, Supervisor, _commands, _process_groups, _strays
-from sessionstate._process_groups import kill_all, kill_groups, trees
+from sessionstate._process_groups import kill_all, kill_groups
 from tests.trees import (
     PATIENCE,
     child,
+    join,
     lines,
     living,
     needs_linux,
     needs_posix,
     nobody_left,
     pids,
+    until,
     wait_until_dead,
 )
 
@@ -81,6 +84,37 @@ class TestLastLayer:
             kill_all()
         assert living([process.pid])
 
+    async def test_a_supervisor_that_was_not_left(self) -> None:
+        """
+        At the interpreter's exit, what a session has started is killed, though no loop runs.
+        """
+        program = f"""
+            import asyncio, sys
+            sys.path.insert(0, {str(ROOT)!r})
+            from sessionstate import Supervisor
+            async def main():
+                supervisor = Supervisor()
+                await supervisor.__aenter__()
+                s = await supervisor.open("a")
+                process = await s.open_process({child("tree", 2)!r})
+                text = b""
+                while text.count(b"\\n") < 2:
+                    text += await process.stdout.receive()
+                print(text.decode())
+                return supervisor, process
+            loop = asyncio.new_event_loop()
+            kept = loop.run_until_complete(main())
+        """
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", textwrap.dedent(program)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
+        assert len(done.stdout.split()) == 2
+        wait_until_dead(map(int, done.stdout.split()))
+
     @needs_posix
     async def test_a_forked_child_kills_nothing(self, s: Session) -> None:
         """
@@ -91,10 +125,8 @@ class TestLastLayer:
         pid = os.fork()
         if pid == 0:  # pragma: no cover - in the child
             kill_all()
-            for each in trees:
-                each.kill()
             os._exit(0)
-        os.waitpid(pid, 0)
+        await asyncio.to_thread(os.waitpid, pid, 0)
         assert living(tree) == tree
 
     async def test_children_of_a_process_that_dies(self, tmp_path: Path) -> None:
@@ -177,6 +209,10 @@ class TestLinux:
         """
         async with supervisor.session("a") as s:
             await s.run_process([sys.executable, "-c", textwrap.dedent(program)])
+            try:
+                await s.run_process(["true"], subreaper=True)
+            finally:
+                ctypes.CDLL(None).prctl(_commands.SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
     async def test_the_mark_grows_inwards(
         self, s: Session, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +223,14 @@ class TestLinux:
         monkeypatch.setenv(_strays.MARK, "outer")
         command = _commands.Command(["true"], stdin=None, stdout=None, stderr=None)
         assert command.arguments()["env"][_strays.MARK] == f"outer:{command.mark}"
+
+    async def test_one_that_is_gone_meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        What ended while it was looked at, or whose number is another's now, is not taken for ours.
+        """
+        facts = _strays.Facts(1, 1, frozenset({"mark"}), dead=False)
+        question = _strays.Question("mark", None)
+        assert _strays.find(question, {2**22 + 1: facts, os.getpid(): facts}) == []
 
     def test_both_ways_to_look(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
@@ -258,7 +302,7 @@ class TestGroup:
             raise PermissionError
 
         tree.popen.kill()
-        tree.popen.wait()
+        join(tree.popen)
         with monkeypatch.context() as patch:
             patch.setattr("os.killpg", refuse)
             tree.kill()
@@ -280,15 +324,56 @@ class TestGroup:
         assert not living(tree)
         assert not log
 
+    async def test_those_it_knows_may_be_gone(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A process that ends while it is looked at, or sent a signal, is no error.
+        """
+        process = await s.open_process(child("daemon", "go"))
+        tree = await pids(process, 2)
+        group = process._life.tree
+        assert isinstance(group, _process_groups.Group)
+        await process.wait()
+        assert group.known()
+
+        def gone(*args: object) -> Any:
+            raise psutil.NoSuchProcess(tree[1])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(psutil.Process, "status", gone)
+            patch.setattr(psutil.Process, "send_signal", gone)
+            group.ask()
+            assert not group.known()
+        assert living(tree) == [tree[1]]
+
+    async def test_those_that_come_back_are_reaped(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        The dead of a group that came back to this process are reaped before it is looked at.
+        """
+        process = await s.open_process(child("leave"))
+        tree = await pids(process, 2)
+        await process.wait()
+        group = process._life.tree
+        assert isinstance(group, _process_groups.Group)
+        group._left = []
+        found = [tree[1], 0]
+        with monkeypatch.context() as patch:
+            patch.setattr("os.waitpid", lambda *args: (found.pop(0), 0))
+            assert group.alive()
+        assert not found
+
     async def test_a_loop_that_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
         Who looks for processes, or waits for one, and finds the loop closed or gone, gives up.
         """
         loop = asyncio.new_event_loop()
         loop.close()
-        with subprocess.Popen(child("echo"), stdin=subprocess.DEVNULL) as popen:
-            _process_groups._watch_in_thread(loop, popen, loop.stop)
-            popen.wait()
+        popen = subprocess.Popen(child("echo"), stdin=subprocess.DEVNULL)  # noqa: ASYNC220 - a test
+        _process_groups._watch_in_thread(loop, popen, loop.stop)
+        await until(lambda: popen.poll() is not None)
         census = _strays.Census(loop)
         census._look([])
         del loop

@@ -10,7 +10,7 @@ import pytest
 
 from sessionstate import OutputExceeded, Session, SessionClosed, SessionError, Supervisor
 from sessionstate._process_groups import trees
-from tests.trees import PATIENCE, child, living, needs_posix, nobody_left
+from tests.trees import PATIENCE, child, living, needs_posix, nobody_left, until
 
 __all__ = ["nobody_left"]
 
@@ -118,8 +118,7 @@ class TestRunProcess:
         Cancelled a second time, it does not wait for the grace.
         """
         running = asyncio.ensure_future(s.run_process(child("stubborn"), grace=1000))
-        while not trees:
-            await asyncio.sleep(0.01)
+        await until(lambda: trees)
         [tree] = trees
         await asyncio.sleep(0.1)
         running.cancel()
@@ -135,8 +134,8 @@ class TestRunProcess:
         When the session ends meanwhile, the caller is told, and not given half of the output.
         """
         running = asyncio.ensure_future(s.run_process(child("tree", 1), grace=0))
-        while not trees:
-            await asyncio.sleep(0.01)
+        await until(lambda: any(getattr(step, "_entered", False) for step in s._steps or ()))
+        await asyncio.sleep(0.01)
         await s.aclose()
         with pytest.raises(SessionClosed):
             await running

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from sessionstate import _process_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sessionstate import OwnedProcess
 
@@ -98,6 +99,29 @@ def wait_until_dead(numbers: Iterable[int]) -> None:
     while living(numbers):
         assert time.monotonic() < until, f"still alive: {living(numbers)}"
         time.sleep(0.01)
+
+
+def join(popen: subprocess.Popen[bytes]) -> None:
+    """
+    Wait for a process, and let the loop do nothing meanwhile.
+    """
+    popen.wait(PATIENCE)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """
+    Wait for something that nothing tells of.
+    """
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - real processes, in real time
+            await asyncio.sleep(0.01)
+
+
+def no_thread(thread: object) -> None:
+    """
+    Refuse to start a thread, as Python does when there are too many.
+    """
+    raise RuntimeError("can't start new thread")
 
 
 @pytest.fixture
