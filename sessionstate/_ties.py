@@ -245,7 +245,7 @@ def belongs_to(supervisor: Supervisor, wanted: Wanted) -> list[tuple[Bound, floa
     """Return the bounds of a session with these ties, with what it adds to each."""
     bounds = supervisor._bounds
     found: list[tuple[Bound, float]] = []
-    if wanted.weight is not None:
+    if wanted.weight:
         found.append((bounds.weight, wanted.weight))
     if wanted.group is not None:
         found.append((bounds.group(wanted.group), 1.0))
