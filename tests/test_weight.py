@@ -13,7 +13,7 @@ import pytest
 
 from sessionstate import CloseReason, SessionClosed, Supervisor, SupervisorFull
 from tests.bodies import fail
-from tests.test_admission import slowly_closing, soon
+from tests.test_admission import ended, slowly_closing, soon
 
 if TYPE_CHECKING:
     from tests.conftest import StartSupervisor
@@ -174,8 +174,10 @@ class TestOpening:
         await supervisor.open("a", weight=8)
         with pytest.raises(SupervisorFull, match="raise max_weight"):
             await supervisor.open("b", weight=3)
-        await supervisor.open("b", weight=2)
-        await supervisor.open("c")
+        b = await supervisor.open("b", weight=2)
+        b.weight = 20
+        await supervisor.open("c", weight=0)
+        await supervisor.open("d")
         assert supervisor.statistics().refused == 1
 
     async def test_wait(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
@@ -189,11 +191,14 @@ class TestOpening:
         await clock.settle()
         a.close_soon()
         await clock.settle()
-        assert not heavy.done()
-        assert not light.done()
+        late = soon(supervisor.open("late", weight=2))
+        await clock.settle()
+        assert not any(each.done() for each in (heavy, light, late))
         b.weight = 1
         await asyncio.gather(heavy, light)
         assert supervisor.statistics().weight == 10
+        assert not late.done()
+        await ended(late)
         supervisor._check()
 
 
