@@ -154,19 +154,26 @@ def _call(session: Session, call: Callable[[], object], where: str) -> None:
 
 def _forked() -> None:
     """In a forked child, release nothing: all of it is the parent's."""
+    ended = (CloseReason.SHUTDOWN, 0.0)
     for supervisor in list(_running):
         retire(supervisor)
         supervisor._running = False
         supervisor._thread = 0
         live = supervisor._live
-        for session in [*live.values(), *supervisor._closing.values()]:
-            ending, steps = session._ending, session._steps or {}
-            _inherited.append((session, session._slots, session._tasks, steps.copy()))
-            steps.clear()
-            session._end = session._end or (CloseReason.SHUTDOWN, session.last_used)
-            session._tasks = session._ending = None
-            if ending is not None and ending.session is not None:
-                ending.session = ending._hooks = ending._late = None
+        sessions = [*live.values(), *supervisor._closing.values()]
+        _inherited.append(sessions)
+        for session in sessions:
+            if session._end is None:
+                session._end = ended
+            ending, steps = session._ending, session._steps
+            if steps:
+                _inherited.append(steps.copy())
+                steps.clear()
+            if ending is not None:
+                _inherited.append((session._slots, session._tasks))
+                session._tasks = session._ending = None
+                if ending.session is not None:
+                    ending.session = ending._hooks = ending._late = None
         live.clear()
 
 
