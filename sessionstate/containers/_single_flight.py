@@ -29,7 +29,7 @@ class Load(Flight, Generic[K, V]):
         self.needs = {}
         self.waiters = {}
         self._container = container
-        self._ended: Callable[[], Exception] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self, factory: Callable[[], Awaitable[V]]) -> None:
         """Load in a task of its own, which whoever asked first does not own."""
@@ -41,39 +41,40 @@ class Load(Flight, Generic[K, V]):
 
     async def _run(self, factory: Callable[[], Awaitable[V]]) -> None:
         value = await self.make(factory)
-        loads = self._container._loads
-        if loads.get(self.key) is self:
-            del loads[self.key]
+        if self._container._loads.get(self.key) is self:
+            self._forget()
             self._container[self.key] = value
         self.land(value)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        loads = self._container._loads
-        if loads.get(self.key) is self:
-            del loads[self.key]
-        self._container._adrift.pop(self, None)
+        self._task = None  # whose context leads here
+        self._forget()
         error = None if task.cancelled() else task.exception()
-        if self._ended is not None:
-            self.fail(self._ended)
-        elif error is not None:
+        if error is not None:
             self.fail(lambda: error)
         else:
             self.fail(self._cancelled)
+
+    def _forget(self) -> None:
+        container = self._container
+        container._adrift.pop(self, None)
+        if container._loads.get(self.key) is self:
+            del container._loads[self.key]
 
     def _cancelled(self) -> Exception:
         return RuntimeError(f"the load of {self.key!r} was cancelled, by itself or from outside")
 
     def end(self, ended: Callable[[], Exception]) -> None:
-        """Cancel the load, as the container's owner ends, and tell that to those who wait."""
-        self._ended = ended
-        self._task.cancel()
+        """Give the load up, as the container's owner ends, and tell that to those who wait."""
+        self.fail(ended)
+        self.give_up()
 
     def give_up(self) -> None:
-        """Cancel the load; who asks next begins another."""
-        loads = self._container._loads
-        if loads.get(self.key) is self:
-            del loads[self.key]
-        self._task.cancel()
+        """Cancel the load, once; who asks next begins another."""
+        self._forget()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
 
 
 async def load(container: Container[K, V], key: K, factory: Callable[[], Awaitable[V]]) -> V:

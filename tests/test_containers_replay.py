@@ -1,0 +1,535 @@
+"""
+ReplayGuard: windows, freshness, claims, room, and that nothing is admitted twice.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from sessionstate import GuardFull, ReplayGuard, SessionError, StaleRequest
+
+EPOCH = 1_700_000_000.0
+
+
+class Times:
+    """
+    A monotonic and a wall clock, moved by hand.
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.wall = EPOCH
+
+    def wait(self, seconds: float) -> None:
+        """
+        Let both go on.
+        """
+        self.now += seconds
+        self.wall += seconds
+
+    def guard(self, **options: Any) -> ReplayGuard:
+        """
+        Make a guard that goes by these.
+        """
+        return ReplayGuard(
+            **{"window": 300, **options}, clock=lambda: self.now, wall_clock=lambda: self.wall
+        )
+
+
+@pytest.fixture
+def times() -> Times:
+    """
+    Give two clocks.
+    """
+    return Times()
+
+
+class TestPlain:
+    def test_remembers_for_the_window(self, times: Times) -> None:
+        """
+        A key is a later one until just before the end of its window, and new again at the end.
+        """
+        guard = times.guard()
+        assert guard.first_seen("a")
+        times.now = math.nextafter(400, 0)
+        assert not guard.first_seen("a")
+        assert len(guard) == 1
+        times.now = 400
+        assert "a" not in guard
+        assert len(guard) == 0
+        assert guard.first_seen("a")
+
+    def test_seeing_it_again_does_not_extend_the_window(self, times: Times) -> None:
+        """
+        Without a time of signing the window runs from the first time on.
+        """
+        guard = times.guard()
+        assert guard.first_seen("a")
+        for _ in range(2):
+            times.wait(100)
+            assert not guard.first_seen("a")
+        times.wait(100)
+        assert guard.first_seen("a")
+
+    @pytest.mark.parametrize("key", ["", 0, None, (), ("a", 1), b"bytes"])
+    def test_any_hashable_key_will_do(self, times: Times, key: Any) -> None:
+        """
+        Keys that are false are keys like others.
+        """
+        guard = times.guard()
+        assert guard.first_seen(key)
+        assert not guard.first_seen(key)
+        assert key in guard
+
+    def test_forgets_a_bounded_number_at_a_time(self, times: Times) -> None:
+        """
+        No single request pays for all that is to be forgotten.
+        """
+        guard = times.guard()
+        for number in range(200):
+            guard.first_seen(number)
+        times.wait(300)
+        assert guard.first_seen("a")
+        assert 100 < len(guard._plain.rows) < 200
+        assert len(guard) == 1
+
+    def test_is_always_true(self, times: Times) -> None:
+        """
+        `guard or default` means the guard, though it has seen nothing.
+        """
+        assert times.guard()
+        assert repr(times.guard()) == "<ReplayGuard of 0>"
+
+
+class TestSigned:
+    @pytest.mark.parametrize(
+        ("age", "fresh"),
+        [
+            (300.0, True),
+            (math.nextafter(300, math.inf) + 1e-6, False),
+            (0.0, True),
+            (-60.0, True),
+            (-60.001, False),
+        ],
+    )
+    def test_checks_freshness(self, times: Times, age: float, fresh: bool) -> None:
+        """
+        Both ends of the window are inside: `now - window <= signed_at <= now + skew`.
+        """
+        guard = times.guard(skew=60)
+        if fresh:
+            assert guard.first_seen("a", signed_at=EPOCH - age)
+        else:
+            with pytest.raises(StaleRequest):
+                guard.first_seen("a", signed_at=EPOCH - age)
+            assert len(guard) == 0
+
+    def test_remembers_exactly_until_the_check_would_refuse(self, times: Times) -> None:
+        """
+        A request dated ahead is remembered longer than the window; at the boundary, still.
+        """
+        guard = times.guard(skew=60)
+        assert guard.first_seen("a", signed_at=EPOCH + 60)
+        times.wait(360)
+        assert not guard.first_seen("a", signed_at=EPOCH + 60)
+        assert "a" in guard
+        times.wall = math.nextafter(times.wall, math.inf)
+        assert "a" not in guard
+        with pytest.raises(StaleRequest):
+            guard.first_seen("a", signed_at=EPOCH + 60)
+        assert guard.first_seen("a")
+
+    def test_says_what_is_wrong(self, times: Times) -> None:
+        """
+        The error tells how old the request is, and what the likely mistake is.
+        """
+        guard = times.guard()
+        for signed_at, words in [
+            (EPOCH - 301, "signed 301.000 s ago, and 300 s are allowed"),
+            (EPOCH + 5, "signed 5.000 s in the future, and 0 s are allowed: is one of"),
+            (EPOCH * 1000, "are these milliseconds?"),
+        ]:
+            with pytest.raises(StaleRequest, match=words.replace("?", r"\?")) as caught:
+                guard.first_seen("a", signed_at=signed_at)
+            assert (caught.value.signed_at, caught.value.now) == (signed_at, EPOCH)
+            assert isinstance(caught.value, SessionError)
+
+    def test_takes_aware_datetimes(self, times: Times) -> None:
+        """
+        A datetime must say its zone, or it would be off by hours.
+        """
+        guard = times.guard()
+        at = datetime.fromtimestamp(EPOCH, tz=timezone(timedelta(hours=5)))
+        assert guard.first_seen("a", signed_at=at)
+        assert not guard.first_seen("a", signed_at=at.astimezone(UTC))
+        with pytest.raises(ValueError, match="must say its time zone"):
+            guard.first_seen("b", signed_at=at.replace(tzinfo=None))
+
+    @pytest.mark.parametrize(
+        ("signed_at", "error"),
+        [
+            ("now", TypeError),
+            (True, TypeError),
+            (math.nan, ValueError),
+            (math.inf, ValueError),
+            (10**400, ValueError),
+        ],
+    )
+    def test_refuses_what_is_no_time(
+        self, times: Times, signed_at: Any, error: type[Exception]
+    ) -> None:
+        """
+        Nothing is remembered of a request whose time makes no sense.
+        """
+        guard = times.guard()
+        with pytest.raises(error, match="signed_at must be"):
+            guard.first_seen("a", signed_at=signed_at)
+        assert len(guard) == 0
+
+    def test_a_wall_clock_set_back_admits_nothing_again(self, times: Times) -> None:
+        """
+        What was forgotten is refused as stale, though the wall clock says that it is fresh.
+        """
+        guard = times.guard()
+        assert guard.first_seen("a", signed_at=EPOCH)
+        times.wall += 301
+        assert len(guard) == 0
+        times.wall -= 200
+        with pytest.raises(StaleRequest):
+            guard.first_seen("a", signed_at=EPOCH)
+        assert guard.first_seen("b", signed_at=EPOCH + 1)
+
+    def test_a_wall_clock_set_far_ahead_and_back_heals(self, times: Times) -> None:
+        """
+        What is signed after what was forgotten is accepted at once.
+        """
+        guard = times.guard(skew=60)
+        assert guard.first_seen("a", signed_at=EPOCH)
+        times.wall += 1e8
+        with pytest.raises(StaleRequest):
+            guard.first_seen("b", signed_at=EPOCH + 1)
+        times.wall -= 1e8
+        with pytest.raises(StaleRequest):
+            guard.first_seen("a", signed_at=EPOCH)
+        assert guard.first_seen("b", signed_at=EPOCH + 1)
+
+
+class TestBothWays:
+    def test_remembers_until_the_last_window_closes(self, times: Times) -> None:
+        """
+        A key that was seen signed, again with another time, and without, is known all that time.
+        """
+        guard = times.guard(skew=60)
+        assert guard.first_seen("a", signed_at=EPOCH - 200)
+        assert not guard.first_seen("a", signed_at=EPOCH + 50)
+        times.wait(60)
+        assert not guard.first_seen("a")
+        assert not guard.first_seen("a", signed_at=EPOCH - 100)
+        assert len(guard) == 1
+        guard._check()
+        times.wait(291)
+        assert not guard.first_seen("a"), "it came without a time 291 s ago"
+        times.wait(9)
+        assert len(guard) == 0
+        guard._check()
+
+    def test_a_key_known_both_ways_takes_one_place(self, times: Times) -> None:
+        """
+        A guard is full of keys, not of sightings.
+        """
+        guard = times.guard(maxsize=2)
+        assert guard.first_seen("a")
+        assert not guard.first_seen("a", signed_at=EPOCH)
+        assert guard.first_seen("b")
+        assert len(guard) == 2
+        with pytest.raises(GuardFull):
+            guard.first_seen("c")
+
+
+class TestFull:
+    @pytest.mark.parametrize("signed_at", [None, EPOCH])
+    def test_refuses_instead_of_forgetting(self, times: Times, signed_at: float | None) -> None:
+        """
+        A key whose window is open is never forgotten, whoever comes; known ones stay known.
+        """
+        guard = times.guard(maxsize=2)
+        assert guard.first_seen("a", signed_at=signed_at)
+        assert guard.first_seen("b", signed_at=signed_at)
+        with pytest.raises(GuardFull, match="all 2 keys of this guard are within") as caught:
+            guard.first_seen("c", signed_at=signed_at)
+        assert caught.value.maxsize == 2
+        assert not guard.first_seen("a", signed_at=signed_at)
+        with pytest.raises(GuardFull), guard.claim("c", signed_at=signed_at):
+            raise AssertionError
+
+    def test_what_is_over_goes_first(self, times: Times) -> None:
+        """
+        A guard is full only of keys whose windows are open.
+        """
+        guard = times.guard(maxsize=100)
+        for number in range(100):
+            assert guard.first_seen(number)
+        times.wait(300)
+        for number in range(100):
+            assert guard.first_seen(-1 - number)
+        with pytest.raises(GuardFull):
+            guard.first_seen("a")
+
+
+class TestClaim:
+    async def test_commits_on_success(self, times: Times) -> None:
+        """
+        The block is told whether it is the first; when it has ended well, the key is known.
+        """
+        guard = times.guard()
+        with guard.claim("a") as first:
+            assert first
+        async with guard.claim("b", signed_at=EPOCH) as first:
+            assert first
+        for key in "ab":
+            assert not guard.first_seen(key)
+            with guard.claim(key) as first:
+                assert not first
+        assert guard._claims == {}
+
+    @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, GeneratorExit])
+    @pytest.mark.parametrize("signed_at", [None, EPOCH])
+    async def test_rolls_back_on_failure(
+        self, times: Times, error: type[BaseException], signed_at: float | None
+    ) -> None:
+        """
+        The sender's next attempt is not a replay, whatever ended the block.
+        """
+        guard = times.guard()
+        for _ in range(2):
+            with pytest.raises(error):
+                async with guard.claim("a", signed_at=signed_at) as first:
+                    assert first
+                    raise error
+            assert "a" not in guard
+        assert guard.first_seen("a")
+        guard._check()
+
+    def test_a_duplicate_during_the_claim_is_one(self, times: Times) -> None:
+        """
+        Whoever comes meanwhile is a later one, and leaves the claim as it is when it fails.
+        """
+        guard = times.guard()
+        with guard.claim("a"):
+            assert not guard.first_seen("a", signed_at=EPOCH)
+            with pytest.raises(OSError), guard.claim("a") as again:
+                assert not again
+                raise OSError
+            assert not guard.first_seen("a")
+        assert not guard.first_seen("a")
+
+    def test_a_failed_claim_takes_back_what_duplicates_added(self, times: Times) -> None:
+        """
+        They were refused because of the claim: when it fails, the key was not accepted at all.
+        """
+        guard = times.guard()
+        with pytest.raises(OSError), guard.claim("a"):
+            assert not guard.first_seen("a", signed_at=EPOCH)
+            raise OSError
+        assert guard.first_seen("a", signed_at=EPOCH)
+        guard._check()
+
+    def test_a_late_failure_does_not_take_back_somebody_elses(self, times: Times) -> None:
+        """
+        When the window closed meanwhile and another was first, the key is the other's.
+        """
+        guard = times.guard()
+        with pytest.raises(OSError), guard.claim("a"):
+            times.wait(300)
+            assert guard.first_seen("a")
+            raise OSError
+        assert not guard.first_seen("a")
+
+    def test_a_claim_is_for_one_block(self, times: Times) -> None:
+        """
+        A claim that is entered again is a mistake, and is told.
+        """
+        claim = times.guard().claim("a")
+        with claim:
+            pass
+        with pytest.raises(RuntimeError, match="for one block"), claim:
+            pass
+
+    def test_a_stale_claim_is_refused(self, times: Times) -> None:
+        """
+        The block is not entered.
+        """
+        with pytest.raises(StaleRequest), times.guard().claim("a", signed_at=EPOCH - 301):
+            raise AssertionError
+
+
+class TestNonsense:
+    @pytest.mark.parametrize(
+        ("options", "error", "advice"),
+        [
+            ({"window": 0}, ValueError, "window must be"),
+            ({"window": None}, TypeError, "window must be seconds"),
+            ({"window": 5, "skew": -1}, ValueError, "skew must be"),
+            ({"window": 5, "maxsize": 0}, ValueError, "maxsize must be at least 1"),
+            ({"window": 5, "clock": 0}, TypeError, "clock must be a function"),
+            ({"window": 5, "wall_clock": 0}, TypeError, "wall_clock must be a function"),
+        ],
+    )
+    def test_is_refused_with_advice(
+        self, options: dict[str, Any], error: type[Exception], advice: str
+    ) -> None:
+        """
+        The error says what to write.
+        """
+        with pytest.raises(error, match=advice):
+            ReplayGuard(**options)
+
+    @pytest.mark.parametrize("copier", [copy.copy, copy.deepcopy, pickle.dumps])
+    def test_copies_are_refused(self, copier: Any) -> None:
+        """
+        Two guards would accept a key twice.
+        """
+        with pytest.raises(TypeError, match="would accept a key twice"):
+            copier(ReplayGuard(window=1))
+
+
+class GuardMachine(RuleBasedStateMachine):
+    """
+    Two clocks that do what they like; the model remembers every sighting for ever.
+    """
+
+    KEY = st.sampled_from(["", 0, ("a",)])
+    WINDOW, SKEW = 8.0, 2.0
+
+    @initialize(maxsize=st.sampled_from([None, 1, 2]))
+    def start(self, maxsize: int | None) -> None:
+        """
+        Make the guard.
+        """
+        self.times = Times()
+        self.maxsize = maxsize or 9
+        self.guard = self.times.guard(window=self.WINDOW, skew=self.SKEW, maxsize=maxsize)
+        self.admitted: set[tuple[Any, float]] = set()
+        """Signed requests: never twice, whatever happens."""
+        self.plain: dict[Any, float] = {}
+        self.signed: dict[Any, float] = {}
+        """Until when a key is surely known, while no clock is set back."""
+        self.steady = True
+
+    @rule(step=st.sampled_from([0.0, 0.001, 1.0, 3.0, 7.999, 8.0, 10.0, 10.5]))
+    def wait(self, step: float) -> None:
+        """
+        Let time go by.
+        """
+        self.times.wait(step)
+
+    @rule(step=st.sampled_from([-1e6, -9.0, -1.0, -0.001, 0.5, 9.0, 1e6]))
+    def set_the_wall_clock(self, step: float) -> None:
+        """
+        Set the wall clock, ahead or back.
+        """
+        self.steady = self.steady and step > 0
+        self.times.wall += step
+
+    @rule(ahead=st.sampled_from([3.0, 9.0, 11.0, 1e6]), seen=st.booleans())
+    def go_ahead_and_back(self, ahead: float, seen: bool) -> None:
+        """
+        Set the wall clock ahead and back again, and replay everything that was ever admitted.
+        """
+        self.steady = False
+        self.times.wall += ahead
+        if seen:
+            len(self.guard)
+        self.times.wall -= ahead
+        for key, at in self.admitted:
+            try:
+                assert not self.guard.first_seen(key, signed_at=at)
+            except (StaleRequest, GuardFull):
+                pass
+
+    def known(self, key: Any) -> bool:
+        """
+        Whether the model knows *key*.
+        """
+        plain = self.times.now < self.plain.get(key, -math.inf)
+        return plain or self.times.wall <= self.signed.get(key, -math.inf)
+
+    def crowd(self) -> int:
+        """
+        How many keys the model knows.
+        """
+        return sum(self.known(key) for key in ["", 0, ("a",)])
+
+    @rule(
+        key=KEY,
+        at=st.sampled_from([None, -10.0, -8.0, -3.0, 0.0, 2.0, 3.0, "again"]),
+        how=st.sampled_from(["first_seen", "claim", "failing claim"]),
+    )
+    def see(self, key: Any, at: Any, how: str) -> None:
+        """
+        A request comes, or one that was there comes again.
+        """
+        if at == "again":
+            before = sorted(when for other, when in self.admitted if other == key)
+            at = before[-1] if before else None
+        elif at is not None:
+            at += self.times.wall
+        wall = self.times.wall
+        fresh = at is None or wall <= at + self.WINDOW and at <= wall + self.SKEW
+        known, crowd = self.known(key), self.crowd()
+        try:
+            if how == "first_seen":
+                first = self.guard.first_seen(key, signed_at=at)
+            else:
+                with self.guard.claim(key, signed_at=at) as first:
+                    if how != "claim":
+                        raise OSError
+        except OSError:
+            if not known and self.steady:
+                self.plain.pop(key, None)
+                self.signed.pop(key, None)
+                return
+            first = False
+            if not self.steady:
+                return
+        except StaleRequest:
+            assert not fresh or not self.steady
+            return
+        except GuardFull:
+            assert not known or not self.steady
+            assert crowd >= self.maxsize or not self.steady
+            return
+        assert fresh or not self.steady
+        if self.steady:
+            assert first is (not known), "known exactly as long as a window is open"
+        if first and at is not None:
+            assert (key, at) not in self.admitted, "the same request was admitted twice"
+        if at is not None:
+            self.signed[key] = max(self.signed.get(key, -math.inf), at + self.WINDOW)
+            if first:
+                self.admitted.add((key, at))
+        elif self.times.now >= self.plain.get(key, -math.inf):
+            self.plain[key] = self.times.now + self.WINDOW
+
+    @invariant()
+    def is_in_order(self) -> None:
+        """
+        The guard's books agree with each other, and with the model while no clock was set back.
+        """
+        if hasattr(self, "guard"):
+            self.guard._check()
+            if self.steady:
+                assert len(self.guard) == self.crowd()
+
+
+TestGuardMachine = GuardMachine.TestCase
+TestGuardMachine.settings = settings(max_examples=300, stateful_step_count=30)
