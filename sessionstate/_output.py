@@ -199,8 +199,12 @@ class Input(anyio.abc.ByteSendStream, asyncio.BaseProtocol):
     def abort(self) -> None:
         """Close at once, whatever was not read yet."""
         self._closed = True
-        if self._transport is not None:
-            self._transport.abort()
+        transport = self._transport
+        # What is closing already and has nothing to write would be closed twice.
+        if transport is not None and (
+            not transport.is_closing() or transport.get_write_buffer_size()
+        ):
+            transport.abort()
 
     def _write(self, data: bytes) -> None:
         if self._closed or self._lost or self._transport is None:

@@ -156,6 +156,17 @@ class TestInput:
         with pytest.raises(anyio.ClosedResourceError):
             await stdin.send(b"x")
 
+    async def test_closed_twice_in_one_step(self, s: Session) -> None:
+        """
+        Closing and giving up at once closes once: asyncio's transport does not see to that.
+        """
+        process = await s.open_process(child("tree", 1))
+        stdin = process.stdin
+        assert stdin is not None
+        stdin.close()
+        stdin.abort()
+        await process.aclose()
+
     async def test_a_writer_waits(self, s: Session) -> None:
         """
         Who writes more than the process reads waits, until the end of the session.
