@@ -86,6 +86,7 @@ class TestTenant:
                 refs = [weakref.ref(lodger), weakref.ref(lodger.tenancy)]
                 if due:
                     lodger.tenancy.set(5, 5)
+                supervisor._check()
                 del lodger
                 assert [ref() for ref in refs] == [None, None]
         finally:
@@ -108,6 +109,17 @@ class TestTenant:
         gc.collect()
         assert len(supervisor._expiry.alarms) == len(session._steps or ()) == 0
         assert len(supervisor._tenancies) == 0
+
+    async def test_outlived(self, supervisor: Supervisor, log: list[str]) -> None:
+        """
+        A tenancy that somebody keeps longer than its tenant does nothing.
+        """
+        lodger = Lodger(supervisor, log)
+        tenancy = lodger.tenancy
+        del lodger
+        tenancy.ring()
+        tenancy.vacate(supervisor._left_error)
+        assert log == []
 
     async def test_dropped_as_the_session_ends(
         self, supervisor: Supervisor, log: list[str]

@@ -334,7 +334,7 @@ class FamilyMachine(RuleBasedStateMachine):
 
 
 FEW = settings(
-    max_examples=200,
+    max_examples=120,
     stateful_step_count=40,
     report_multiple_bugs=False,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
@@ -345,4 +345,4 @@ TestFamily.settings = FEW
 
 @pytest.mark.stress
 class TestFamilyForLong(FamilyMachine.TestCase):  # type: ignore[misc,valid-type]
-    settings = settings(FEW, max_examples=3000, stateful_step_count=100, derandomize=False)
+    settings = settings(FEW, max_examples=1000, stateful_step_count=100, derandomize=False)

@@ -209,6 +209,28 @@ class TestWait:
         assert supervisor._bounds.groups["user"].in_line == 0
         supervisor._check()
 
+    async def test_from_one_line_to_another(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
+        """
+        Who has waited for one limit and must wait for another leaves the first line to others.
+        """
+        supervisor = await start_supervisor(max_weight=10, max_per_group=1, when_full="wait")
+        heavy = await supervisor.open("heavy", weight=8)
+        both = soon(supervisor.open("both", group="user", weight=5))
+        light = soon(supervisor.open("light", weight=4))
+        await clock.settle()
+        await member(supervisor, "a")
+        heavy.close_soon()
+        await clock.settle()
+        assert (both.done(), light.done()) == (False, True)
+        assert supervisor._bounds.groups["user"].in_line == 1
+        supervisor._check()
+        supervisor.close_soon("a")
+        assert (await both).group == "user"
+        assert supervisor.statistics().waiting == 0
+        supervisor._check()
+
     async def test_both_limits(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
         """
         Who waits for a place and for its group gets in when there is room in both.
