@@ -25,6 +25,11 @@ class Alarm:
     due: float
     """When it rings, in seconds of the supervisor's clock."""
 
+    if TYPE_CHECKING:
+
+        def ring(self) -> None:
+            """Do what is due: the queue has let go of it."""
+
     def set(self, due: float, span: float) -> None:
         """Ring at *due* instead of when it was to ring; *span* is how long the wait is."""
         self.clear()
@@ -36,10 +41,6 @@ class Alarm:
     def clear(self) -> None:
         """Do not ring."""
         DeadlineQueue[Alarm].discard(self)
-
-    def ring(self) -> None:
-        """Do what is due: the queue has let go of it."""
-        raise NotImplementedError
 
 
 class Tenant(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from ._context import Task
 
@@ -19,12 +20,13 @@ class Holder:
     sent: int
     """How often it was cancelled because the session ended."""
 
-    @property
-    def where(self) -> str:
-        """
-        Who holds, for people.
-        """
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @property
+        def where(self) -> str:
+            """
+            Who holds, for people.
+            """
 
     @property
     def runs(self) -> bool:

@@ -179,7 +179,8 @@ class Ending(Steps):
         ties = session._ties
         if ties is None or not ties.children:
             self._be_patient(session)
-        elif ties.family is not None:
+        else:
+            assert ties.family is not None
             for each in reversed(list(ties.family.members)):
                 try:
                     end(each, PARENT, asked=asked)
@@ -189,10 +190,9 @@ class Ending(Steps):
 
     def children_closed(self, session: Session) -> None:
         """Go on in the next turn of the loop: a long line of descendants would be a deep stack."""
-        if not self._begun:
-            self._be_patient(session)  # only now: the children's time was theirs
-            supervisor = session._supervisor
-            supervisor._loop.call_soon(self._go_on_if_free, context=supervisor._context)
+        self._be_patient(session)  # only now: the children's time was theirs
+        supervisor = session._supervisor
+        supervisor._loop.call_soon(self._go_on_if_free, context=supervisor._context)
 
     def _be_patient(self, session: Session) -> None:
         """Give the holders their share of the time."""
@@ -284,9 +284,7 @@ class Ending(Steps):
         """Begin what is left without waiting for any of it: the shutdown's time is over."""
         self._hurried = True
         if not self._begun:
-            self._stuck()
-            if not self._begun:  # it waits for children, which were hurried before
-                self.clean_up(self._still())
+            self._stuck()  # it waits for no children: they were hurried before
         else:
             if self._awaited is None:  # else it has not begun: let it
                 self._ask(inf)
