@@ -102,6 +102,7 @@ class Program:
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(filter(None, paths)),
                 "LOG": str(self._log),
+                "PYTHONUNBUFFERED": "",  # what is printed and not flushed would be lost
                 **env,
             },
             stdout=subprocess.PIPE,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import sys
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -155,6 +156,24 @@ class TestAbandon:
         runner.run(supervisor.__aexit__(None, None, None))
         assert log == ["added late", "first"]
 
+    def test_never_elsewhere(
+        self, runner: asyncio.Runner, log: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        In another process than entered it, nothing is done, even if nobody told of the fork.
+        """
+
+        async def fill(supervisor: Supervisor) -> None:
+            (await supervisor.open("a")).callback(log.append, "first")
+
+        supervisor = runner.run(begin(fill))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: -1)
+            abandon(supervisor)
+        assert log == []
+        drop(supervisor)
+        assert log == ["first"]
+
     def test_never_if_left(self, runner: asyncio.Runner, log: list[str]) -> None:
         """
         For a supervisor that was left, there is nothing to do and nothing to say.
@@ -170,7 +189,9 @@ class TestAbandon:
         abandon(supervisor)
         assert log == ["first"]
 
-    def test_closing_session(self, runner: asyncio.Runner, log: list[str]) -> None:
+    def test_closing_session(
+        self, runner: asyncio.Runner, log: list[str], caplog: pytest.LogCaptureFixture
+    ) -> None:
         """
         Of a clean-up that had begun, what is left and needs no loop is done.
         """
@@ -185,12 +206,15 @@ class TestAbandon:
             s.close_soon(CloseReason.RESOURCE_FAILED)
             await asyncio.sleep(1)
 
-        supervisor = runner.run(begin(fill, close_timeout=None))
+        supervisor = runner.run(begin(fill))
         assert log == ["a resource_failed", "last"]
         s = next(iter(supervisor._closing.values()))
         drop(supervisor)
         assert log[2:] == ["thrown SessionClosed", "first"]
         assert (s.state, s.close_reason) == ("closed", "resource_failed")
+        runner.run(asyncio.sleep(LONG))  # what was under way comes too late
+        assert len(log) == 4
+        assert caplog.records == []
 
     @pytest.mark.parametrize("how", ["held", "idle", "crashed", "interrupted", "failed"])
     def test_what_contexts_see(self, runner: asyncio.Runner, log: list[str], how: str) -> None:

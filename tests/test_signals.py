@@ -205,12 +205,17 @@ class TestSignal:
                 supervisor.install_signal_handlers()
                 s = await supervisor.open("a")
                 fill(s, log)
-                s.callback(handle, FIRST)
+                s.push_async_callback(clean)
                 s.close_soon()
                 await asyncio.sleep(LONG)
 
+        async def clean() -> None:
+            handle(FIRST)
+            await asyncio.sleep(1)
+            log.append("interrupted")
+
         ends(main(), FIRST, raised)
-        assert log == ["a async", "a sync"]
+        assert log == ["interrupted", "a async", "a sync"]
 
     def test_without_a_loop(self, raised: list[int]) -> None:
         """
