@@ -251,9 +251,9 @@ class TestLinux:
 
             with monkeypatch.context() as patch:
                 patch.setattr(psutil.Process, "environ", refuse)
-                assert _strays._facts_from_psutil(popen.pid).marks == {""}
+                assert _strays._facts_from_psutil(popen.pid).marks == set()
                 patch.setattr("builtins.open", denied(open))
-                assert _strays._facts_from_proc(popen.pid).marks == {""}
+                assert _strays._facts_from_proc(popen.pid).marks == set()
             popen.kill()
 
 
@@ -283,6 +283,21 @@ class TestElsewhere:
         monkeypatch.setattr(_commands, "LINUX", False)
         with pytest.raises(ValueError, match="only Linux has"):
             await s.open_process(child("tree", 1), **option)
+
+    @pytest.mark.skipif(sys.platform != "win32", reason="needs Windows, whose loops differ in this")
+    def test_the_selector_loop_of_windows(self) -> None:
+        """
+        A loop that has no processes on Windows is refused, with the one that has.
+        """
+
+        async def main() -> None:
+            async with Supervisor() as supervisor:
+                s = await supervisor.open("a")
+                with pytest.raises(RuntimeError, match="Proactor"):
+                    await s.open_process(child("tree", 1))
+
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(main())
 
 
 @needs_posix

@@ -6,14 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from subprocess import CompletedProcess
 from typing import Any, Self, assert_type
 
 from anyio import TASK_STATUS_IGNORED
-from anyio.abc import TaskStatus
+from anyio.abc import Process, TaskStatus
 from blinker import Signal
 from pyee import EventEmitter
 
-from sessionstate import Callback, CloseReason, Session, SessionState, Supervisor, current_session
+from sessionstate import (
+    Callback,
+    CloseReason,
+    OwnedProcess,
+    Session,
+    SessionState,
+    Supervisor,
+    current_session,
+)
 
 
 class Database:
@@ -140,3 +149,16 @@ async def refused(s: Session) -> None:
     s.push_async_callback(print)  # type: ignore[arg-type]
     s.start_soon(stream, "one")  # type: ignore[arg-type]
     await s.get_or_create("profile", dict)  # type: ignore[arg-type]
+
+
+async def processes(s: Session) -> None:
+    """
+    A process is anyio's, and a command that ran is the standard library's.
+    """
+    process = await s.open_process(["echo", "hi"], cwd="/", umask=0o77, grace=5)
+    assert_type(process, OwnedProcess)
+    as_anyio: Process = process
+    assert_type(as_anyio.pid, int)
+    assert_type(process.cancel(), bool)
+    assert_type(await s.run_process("echo hi", max_output=None), CompletedProcess[bytes])
+    await s.open_process("true", text=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
