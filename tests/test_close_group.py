@@ -58,6 +58,15 @@ class TestCloseGroup:
         await b.wait_closed()
         assert clock.now == 1
 
+    async def test_ended_by_another(self, supervisor: Supervisor) -> None:
+        """
+        A member that the clean-up of another has ended by then is not counted.
+        """
+        a, b = await member(supervisor, "a"), await member(supervisor, "b")
+        b.callback(a.close_soon)
+        assert await supervisor.close_group("user") == 1
+        assert (a.close_reason, b.close_reason) == (CloseReason.COMPLETED, CloseReason.DELETED)
+
     async def test_children_outside_of_the_group(self, supervisor: Supervisor) -> None:
         """
         A member's children end with it, whatever their group; children have none of themselves.
