@@ -59,7 +59,7 @@ async def handle(id: str, socket: ServerConnection) -> None:
     async for message in socket:
         prompt = str(message)
         if prompt == Errand.TOOL:
-            await run_tool(id)
+            await asyncio.shield(run_tool(id))  # a time-out must not leave it half started
         elif prompt == Errand.DELEGATE:
             sub_agents[id] = SubAgent(id)
             delegated[id] = asyncio.create_task(sub_agents[id].work())

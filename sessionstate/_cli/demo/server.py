@@ -257,12 +257,13 @@ async def main(name: str, leak: str | None) -> None:
     ):
         port, hook_port = (next(iter(one.sockets)).getsockname()[1] for one in (listening, hooks))
         line.send(port=port, hook_port=hook_port)
-        await front.obey()
+        try:
+            await front.obey()
+        finally:
+            # At once, before anything that may take its time; also those that just start.
+            tools.end_all(*psutil.Process().children(recursive=True))
 
 
 if __name__ == "__main__":
     allow_sockets(16_384)
-    try:
-        run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None))  # noqa: PLR2004
-    finally:
-        tools.end_all()
+    run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None))  # noqa: PLR2004

@@ -17,7 +17,7 @@ from sessionstate._cli.demo.channel import Child, ChildError, Message
 from sessionstate._cli.demo.measure import MODULES, PLAIN, SCOPED, Left, Outcome, Report, Sample
 from sessionstate._cli.demo.progress import Bars, Watcher
 from sessionstate._cli.demo.settings import SETTLE
-from sessionstate._cli.demo.traffic import Conversation, Ending, plan, victims, window
+from sessionstate._cli.demo.traffic import Conversation, Ending, plan, victims
 from sessionstate._cli.demo.webhooks import Deliveries, Webhook
 
 WORKERS = 2
@@ -116,8 +116,12 @@ class Run:
         orders = [one.as_json() | {"start": (one.start - first) * pace} for one in conversations]
         clients.send(do="talk", address=self._address, conversations=orders)
         while waiting:
-            async with asyncio.timeout(PATIENCE):
-                message = await clients.receive()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    message = await clients.receive()
+            except TimeoutError:
+                stuck = ", ".join(f"{one.id} ({one.ending})" for one in waiting.values())
+                raise ChildError(f"nothing happens any more; still waiting for {stuck}") from None
             if message is None:
                 raise await clients.complaint()
             if "broken" in message:
@@ -163,9 +167,7 @@ async def stage(
         async with asyncio.TaskGroup() as group:
             following = group.create_task(run.follow())
             async with asyncio.TaskGroup() as traffic:
-                sender = traffic.create_task(
-                    webhooks.send_all(ports["hook_port"], hooks, window(len(conversations)))
-                )
+                sender = traffic.create_task(webhooks.send_all(ports["hook_port"], hooks))
                 for number, clients in enumerate(crowd):
                     traffic.create_task(run.work(clients, lasting[number :: len(crowd)]))
                 for doomed in victims(conversations):

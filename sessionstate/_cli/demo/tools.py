@@ -8,6 +8,7 @@ system says of them, and ended by their pids when the demo is over.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import psutil
 
@@ -48,12 +49,12 @@ def running() -> tuple[int, int]:
     return sum(map(psutil.Process.is_running, children)), sum(map(_runs, grandchildren))
 
 
-def end_all() -> None:
+def end_all(*others: psutil.Process) -> None:
     """
-    End whatever still runs.
+    End whatever still runs, and *others*.
     """
-    for process in (*grandchildren, *children):
-        if _runs(process):
+    for process in (*others, *grandchildren, *children):
+        with suppress(psutil.NoSuchProcess):  # psutil looks whether it is still the same one
             process.kill()
 
 

@@ -14,11 +14,14 @@ from sessionstate._cli.demo.settings import REMEMBERED
 
 SECRET = b"known to the sender and to the server, not to who listens in"
 
-FEWEST = 100
-"""Webhooks of even the smallest run: more than the server with plain dicts remembers."""
+FEWEST, MOST = 100, 400
+"""Webhooks of a run: more than the server with plain dicts remembers, whatever its size."""
 
 SHARE = 0.2
-"""Webhooks for each conversation."""
+"""Webhooks for each conversation, between those."""
+
+RATE = 33
+"""Requests sent in a second."""
 
 REPLAYED_SHARE = 0.25
 """The share that is sent again."""
@@ -68,7 +71,7 @@ def plan(sessions: int, seed: int) -> list[Webhook]:
     Make the webhooks of a run in their order, each replay after the one that it repeats.
     """
     random = Random(seed)
-    count = max(FEWEST, round(sessions * SHARE))
+    count = min(MOST, max(FEWEST, round(sessions * SHARE)))
     requests = [(float(number), Webhook(number, replay=False)) for number in range(count)]
     requests += [
         (number + random.uniform(1, 3 * REMEMBERED), Webhook(number, replay=True))
@@ -77,15 +80,15 @@ def plan(sessions: int, seed: int) -> list[Webhook]:
     return [webhook for _, webhook in sorted(requests, key=lambda request: request[0])]
 
 
-async def send_all(port: int, webhooks: list[Webhook], seconds: float) -> Deliveries:
+async def send_all(port: int, webhooks: list[Webhook], *, rate: float = RATE) -> Deliveries:
     """
-    Send *webhooks* within *seconds*, one after the other; a replay is the same to the last byte.
+    Send *webhooks*, so many in a second; a replay is the same to the last byte.
     """
     deliveries = Deliveries()
     requests: dict[int, bytes] = {}
     begun = time.monotonic()
     for turn, webhook in enumerate(webhooks):
-        await asyncio.sleep(begun + turn * seconds / len(webhooks) - time.monotonic())
+        await asyncio.sleep(begun + turn / rate - time.monotonic())
         if webhook.number not in requests:
             requests[webhook.number] = request(f"model {webhook.number}".encode(), time.time())
         async with asyncio.timeout(PATIENCE):
