@@ -141,7 +141,7 @@ def bench(session: nox.Session) -> None:
     """
     What things cost, as ratios to their references. Never a test: nothing fails by being slow.
     """
-    install(session, "test")
+    install(session, "bench")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 

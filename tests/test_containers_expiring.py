@@ -332,6 +332,20 @@ class TestBounds:
         assert len(entries._entries) == 1
         entries._check()
 
+    def test_writing_over_what_has_expired_replaces_nothing(self, hand: Hand, told: Told) -> None:
+        """
+        The old value is told as expired, also where it is written over before its turn.
+        """
+        entries = a_map(hand, told, ttl=10)
+        for number in range(200):
+            entries[number] = 1
+        hand.now += 10
+        for number in range(200):
+            entries[number] = 2
+        assert {cause for _, _, cause in told} == {EvictionCause.EXPIRED}
+        assert len(told) == len(entries) == 200
+        entries._check()
+
     def test_a_full_map_finds_what_has_expired_beyond_the_batch(self, hand: Hand) -> None:
         """
         Entries that were used lately, and are looked at first, cost nobody alive the place.

@@ -119,9 +119,7 @@ class ExpiringMachine(RuleBasedStateMachine):
         self.sweep()
         self.now += step
 
-    @rule(
-        ahead=st.booleans(), how=st.sampled_from(["item", "get", "touch", "setdefault", "look"])
-    )
+    @rule(ahead=st.booleans(), how=st.sampled_from(["item", "get", "touch", "setdefault", "look"]))
     @precondition(lambda self: self.model)
     def come_to_a_deadline(self, ahead: bool, how: str) -> None:
         """

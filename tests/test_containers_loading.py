@@ -189,6 +189,25 @@ class TestSingleFlight:
 
         assert await entries.get_or_create("key", both) == ["value 1"] * 2
 
+    async def test_two_ways_to_one_load_are_no_circle(self, entries: Map, source: Source) -> None:
+        """
+        A load that waits for two others, which both wait for a third, may itself be waited for.
+        """
+
+        async def half() -> Any:
+            return await entries.get_or_create("base", source)
+
+        async def whole() -> list[Any]:
+            return await asyncio.gather(ask(entries, half, "left"), ask(entries, half, "right"))
+
+        async def top() -> Any:
+            return await entries.get_or_create("whole", whole)
+
+        first = ask(entries, whole, "whole")
+        await asyncio.sleep(0.5)
+        assert await entries.get_or_create("top", top) == ["value 1"] * 2
+        await first
+
     @pytest.mark.parametrize("factory", [None, "coroutine", "plain"])
     async def test_what_cannot_load_is_refused(self, entries: Map, factory: Any) -> None:
         """

@@ -55,6 +55,8 @@ class TestLRUCache:
         for number in range(100):
             cache[number] = number
         assert len(cache) == 100
+        assert cache.pop(50) == 50
+        assert 50 not in cache
 
     def test_every_way_out_is_told_once(self) -> None:
         """
@@ -103,7 +105,7 @@ class TestLRUCache:
         assert cache.get("a") is None
         assert cache.get("a", 1) == cache.peek("a", 1) == cache.pop("a", 1) == 1
         assert cache.peek("a") is None
-        for missing in (lambda: cache["a"], lambda: cache.pop("a"), lambda: cache.popitem()):
+        for missing in (lambda: cache["a"], lambda: cache.pop("a"), cache.popitem):
             with pytest.raises(KeyError):
                 missing()
         with pytest.raises(KeyError):

@@ -326,9 +326,9 @@ class TestClaim:
         guard = times.guard()
         with guard.claim("a"):
             assert not guard.first_seen("a", signed_at=EPOCH)
-            with pytest.raises(OSError), guard.claim("a") as again:
+            with pytest.raises(OSError, match="down"), guard.claim("a") as again:
                 assert not again
-                raise OSError
+                raise OSError("down")
             assert not guard.first_seen("a")
         assert not guard.first_seen("a")
 
@@ -337,9 +337,9 @@ class TestClaim:
         They were refused because of the claim: when it fails, the key was not accepted at all.
         """
         guard = times.guard()
-        with pytest.raises(OSError), guard.claim("a"):
+        with pytest.raises(OSError, match="down"), guard.claim("a"):
             assert not guard.first_seen("a", signed_at=EPOCH)
-            raise OSError
+            raise OSError("down")
         assert guard.first_seen("a", signed_at=EPOCH)
         guard._check()
 
@@ -348,10 +348,10 @@ class TestClaim:
         When the window closed meanwhile and another was first, the key is the other's.
         """
         guard = times.guard()
-        with pytest.raises(OSError), guard.claim("a"):
+        with pytest.raises(OSError, match="down"), guard.claim("a"):
             times.wait(300)
             assert guard.first_seen("a")
-            raise OSError
+            raise OSError("down")
         assert not guard.first_seen("a")
 
     def test_a_claim_is_for_one_block(self, times: Times) -> None:
@@ -474,7 +474,7 @@ class GuardMachine(RuleBasedStateMachine):
         at=st.sampled_from([None, -10.0, -8.0, -3.0, 0.0, 2.0, 3.0, "again"]),
         how=st.sampled_from(["first_seen", "claim", "failing claim"]),
     )
-    def see(self, key: Any, at: Any, how: str) -> None:
+    def see(self, key: Any, at: Any, how: str) -> None:  # noqa: C901, PLR0912 - one request
         """
         A request comes, or one that was there comes again.
         """
@@ -484,7 +484,7 @@ class GuardMachine(RuleBasedStateMachine):
         elif at is not None:
             at += self.times.wall
         wall = self.times.wall
-        fresh = at is None or wall <= at + self.WINDOW and at <= wall + self.SKEW
+        fresh = at is None or (wall <= at + self.WINDOW and at <= wall + self.SKEW)
         known, crowd = self.known(key), self.crowd()
         try:
             if how == "first_seen":
@@ -492,7 +492,7 @@ class GuardMachine(RuleBasedStateMachine):
             else:
                 with self.guard.claim(key, signed_at=at) as first:
                     if how != "claim":
-                        raise OSError
+                        raise OSError("down")
         except OSError:
             if not known and self.steady:
                 self.plain.pop(key, None)

@@ -69,7 +69,7 @@ class Ticks(Generic[K, T]):
         self._own = own  # the granularity of most
         self._tenancy: Tenancy | None = None
         self._number = 0
-        self._heap = []
+        self._heap: list[tuple[float, int, float, dict[K, T]]] = []
         self.clear()
 
     def house(self, tenancy: Tenancy) -> None:
@@ -82,7 +82,7 @@ class Ticks(Generic[K, T]):
         for *_, bucket in self._heap:
             bucket.clear()
         self._lanes: dict[float, dict[float, dict[K, T]]] = {}
-        self._heap: list[tuple[float, int, float, dict[K, T]]] = []
+        self._heap = []
         self.next = inf
         self.latest = {}
         self.start = self.end = self.tick = inf

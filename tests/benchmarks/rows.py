@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.benchmarks.blocks import attach, callback, session
 from tests.benchmarks.cleanup import async_callback, async_cm
+from tests.benchmarks.containers import containers, lru, replay
 from tests.benchmarks.growth import growth
 from tests.benchmarks.lookups import map_read, touch, var_get
 from tests.benchmarks.measure import Figure, Plan
@@ -30,5 +31,8 @@ BIG: dict[str, Row] = {
     "pause": pause,
     "storm": storm,
     "growth": growth,
+    "containers": containers,
+    "lru": lru,
+    "replay": replay,
 }
 ROWS: dict[str, Row] = {**SMALL, **BIG}
