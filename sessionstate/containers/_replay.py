@@ -264,19 +264,16 @@ class ReplayGuard:
         now = plain.now()
         plain.drop(now, BATCH)
         known = plain.holds(key, now)
-        due = 0.0
+        due, wall, known_as_signed = 0.0, -inf, False
         if signed_at is not None or signed.rows:
             wall = signed.now()
             signed.drop(wall, BATCH)
             if signed_at is not None:
                 due = self._due(_epoch(signed_at), wall)
             known_as_signed = signed.holds(key, wall)
-        else:
-            known_as_signed = False
         first = not (known or known_as_signed)
         if first:
-            if self._size() >= self._maxsize and len(self) >= self._maxsize:
-                raise GuardFull(int(self._maxsize))
+            self._make_room(now, wall)
             self._claims.pop(key, None)
             if claim is not None:
                 self._claims[key] = claim
@@ -296,6 +293,14 @@ class ReplayGuard:
         if wall >= due:
             raise StaleRequest(signed_at, wall, self._window)
         return due
+
+    def _make_room(self, now: float, wall: float) -> None:
+        """Forget keys whose windows have closed until there is room; if there are none, refuse."""
+        while self._size() >= self._maxsize:
+            more = self._plain.drop(now, BATCH)
+            more = self._signed.drop(wall, BATCH) or more
+            if not more and self._size() >= self._maxsize:
+                raise GuardFull(int(self._maxsize))
 
     def _size(self) -> int:
         return len(self._plain.rows) + len(self._signed.rows) - len(self._both)
