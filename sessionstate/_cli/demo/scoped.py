@@ -56,7 +56,8 @@ async def lifespan() -> AsyncGenerator[None]:
     Run the supervisor for as long as the server runs.
     """
     global guard  # noqa: PLW0603 (its supervisor is here)
-    async with Supervisor(max_sessions=100_000) as supervisor:
+    # Ample time for clean-ups: the machine may be busy with everything else of the demo.
+    async with Supervisor(max_sessions=100_000, close_timeout=30) as supervisor:
         guard = ReplayGuard(window=WEBHOOK_WINDOW, maxsize=100_000, supervisor=supervisor)
         supervisor.on_close(count)
         yield
