@@ -2,7 +2,7 @@
 What is compared: one adapter each, with the operations as its users write them.
 
 Every peer holds up to *n* entries for half an hour. An operation works off a list of keys in one
-call, so that the loop around it is the same for all; the loop is subtracted.
+call, so that the loop around it is the same for all.
 """
 
 from __future__ import annotations
