@@ -77,8 +77,8 @@ async def handle(id: str, socket: ServerConnection) -> None:
             elif prompt == Errand.DELEGATE:
                 s.start_soon(delegate, s)
             async with s.lock:
-                reply = await agents[id].answer(prompt)
-                turn = transcripts[id].add(reply)
+                reply = await agents[s].answer(prompt)
+                turn = transcripts[s].add(reply)
                 tool_ids.get()[f"tool-{turn}"] = "read_file"
             await socket.send(json.dumps({"turn": turn, "reply": reply}))
         s.vars["goodbye"] = True
