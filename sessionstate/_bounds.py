@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Bound:
         self.members[session] = amount
         if session in self._idle:
             self.idle_total += more
-        elif not session._holders:
+        else:
             self.released(session)
         self.tell()
 
@@ -81,10 +82,20 @@ class Bound:
 
     def released(self, session: Session) -> None:
         """Take note that nobody holds *session*, which is a member."""
-        amount = self.members[session]
-        if amount and session not in self._idle:  # what weighs nothing makes no room
+        if session not in self._idle and self._counts(session):
             self._idle[session] = None
-            self.idle_total += amount
+            self.idle_total += self.members[session]
+
+    def _counts(self, session: Session) -> bool:
+        """Tell whether the end of *session* would make room where that is wanted."""
+        return self.limit < inf and self.members[session] > 0 and not session._holders
+
+    def limit_to(self, limit: float) -> None:
+        """Have another limit."""
+        self.limit = limit
+        for session in self.members:
+            self.released(session)
+        self.tell()
 
     # Room
 
@@ -97,9 +108,9 @@ class Bound:
         return self.total + amount > self.limit * ALMOST
 
     def overdue(self, now: float) -> Session | None:
-        """Return one whose deadline has passed, among those that were left longest ago."""
-        due = (each for each in islice(self._idle, LOOKED_AT) if each._due() <= now)
-        return next(due, None)
+        """Return one whose deadline has passed, held or not, among those looked at."""
+        looked_at = (islice(self._idle, LOOKED_AT), islice(self.members, LOOKED_AT))
+        return next((each for some in looked_at for each in some if each._due() <= now), None)
 
     def idle_longest(self, spared: Session | None = None) -> Session | None:
         """
@@ -109,6 +120,15 @@ class Bound:
         """
         idle = (each for each in self._idle if each is not spared)
         return min(islice(idle, LOOKED_AT), key=self._rank, default=None)
+
+    def idle_first(self, spared: Session | None) -> list[Session]:
+        """Return those who are to make room, in that order, among those left longest ago."""
+        some = [each for each in islice(self._idle, LOOKED_AT) if each is not spared]
+        return sorted(some, key=self._rank)
+
+    def is_idle(self, session: Session) -> bool:
+        """Tell whether *session* is live, nobody holds it, and its end would make room."""
+        return session in self._idle
 
     def _rank(self, session: Session) -> tuple[float, float]:
         return session.last_used, -self.members[session]

@@ -40,8 +40,8 @@ def _count() -> None:
     sole = weakref.ref(alive[0]._live) if len(alive) == 1 else _nobody
 
 
-def enlist(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) -> None:
-    """Make *supervisor* the default of *loop*."""
+def check_vacant(loop: asyncio.AbstractEventLoop) -> None:
+    """Refuse a second default supervisor of *loop*."""
     present = _supervisors.get(loop)
     other = present() if present is not None else None
     if other is not None:
@@ -49,6 +49,10 @@ def enlist(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) -> None:
             f"this event loop has a default supervisor already, {other!r}: use that one, or write "
             f"Supervisor(default=False) for a second one"
         )
+
+
+def enlist(loop: asyncio.AbstractEventLoop, supervisor: Supervisor) -> None:
+    """Make *supervisor* the default of *loop*, which has none."""
     _supervisors[loop] = weakref.ref(supervisor)
     _count()
 

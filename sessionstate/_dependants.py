@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from subprocess import PIPE, CompletedProcess
@@ -14,7 +15,7 @@ from ._commands import Command, CommandLine, ProcessOptions, Stream
 from ._context import describe
 from ._listeners import Emitter, Handler, listen
 from ._processes import GRACE, OwnedProcess, begin
-from ._resources import Callback, context_of
+from ._resources import Callback, cancelled_outside, context_of
 from ._runs import MAX_OUTPUT, run_process
 from ._tasks import OwnedTask
 
@@ -33,9 +34,9 @@ class Dependants(Belongings):
         """
         Have ``call(*args)`` called after *delay*, unless the session ends before.
 
-        The timer waits in the supervisor's queue: it fires never early, and late by at most a 256th
-        of *delay* or 5 ms. It does not touch the session. If *call* raises, the session ends as
-        `resource_failed`, as it does when an owned task crashes.
+        The timer waits in a queue of the supervisor: it fires never early, and late by at most a
+        256th of *delay* or 5 ms. It does not touch the session. If *call* raises, the session ends
+        as `resource_failed`, as it does when an owned task crashes.
 
         Args:
             delay: Seconds from now, or a timedelta.
@@ -210,7 +211,7 @@ class Dependants(Belongings):
     def _house(self, tenant: Tenant) -> Tenancy:
         """Let a container expire promptly, and empty it when the session ends."""
         self._check_open()
-        tenancy = Tenancy(self._supervisor._expiry, tenant)
+        tenancy = Tenancy(self._supervisor._bells, tenant)
         tenancy.row = self.callback(tenancy.vacate, self._closed_error)
         return tenancy
 
@@ -218,7 +219,7 @@ class Dependants(Belongings):
 class Timer(Callback, Alarm):
     """A call that waits for its time in the supervisor's queue."""
 
-    __slots__ = ("_chunk", "_context", "_expiry", "due")
+    __slots__ = ("_bells", "_chunk", "_context", "due")
 
     def __init__(
         self, session: Session, call: Callable[..., object], args: tuple[Any, ...]
@@ -226,7 +227,7 @@ class Timer(Callback, Alarm):
         super().__init__(session, call, args, {})
         self._chunk = None
         self._context: Context | None = context_of(session, detached=True)
-        self._expiry = session._supervisor._expiry
+        self._bells = session._supervisor._bells
         self.due = session._clock()
 
     @property
@@ -255,17 +256,22 @@ class Timer(Callback, Alarm):
         if session._end is not None:
             return
         try:
-            result = context.run(self._call, *self._args)
-            if isinstance(result, Coroutine):
-                coro = cast("Coroutine[Any, Any, object]", result)
-                OwnedTask(cast("Session", session), self._call).begin(
-                    coro, f"{session.id}: {self.where}"
-                )
+            context.run(self._make_call, cast("Session", session))
+        except CancelledError as error:
+            crash = cancelled_outside(self.where)
+            crash.__cause__ = error
+            cast("Session", session)._fail(crash)
         except Exception as error:
             cast("Session", session)._fail(error)
         except (KeyboardInterrupt, SystemExit) as error:
             cast("Session", session)._fail(error)
             raise
+
+    def _make_call(self, session: Session) -> None:
+        result = self._call(*self._args)
+        if isinstance(result, Coroutine):
+            coro = cast("Coroutine[Any, Any, object]", result)
+            OwnedTask(session, self._call).begin(coro, f"{session.id}: {self.where}")
 
     def run(self, thrown: BaseException | None) -> None:  # noqa: ARG002 - as of every step
         """Forget the call, as the session ends."""

@@ -105,8 +105,11 @@ class Unwinding:
         self.received.append(number)
         if task is not None:
             with suppress(RuntimeError):  # the loop is closed already
-                task.get_loop().call_soon_threadsafe(self._cancel, task, len(self.received) == 1)
+                first = len(self.received) == 1
+                task.get_loop().call_soon_threadsafe(self._cancel, task, number, first)
 
-    def _cancel(self, task: Task, first: bool) -> None:  # noqa: FBT001 - called by the loop
-        if first or not task.cancelling():
+    def _cancel(self, task: Task, number: int, first: bool) -> None:  # noqa: FBT001 - as the loop calls
+        if task.done():  # main returned without another await
+            self.late.append(number)
+        elif first or not task.cancelling():
             task.cancel()

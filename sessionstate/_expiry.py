@@ -1,5 +1,5 @@
 """
-The supervisor's task: it sleeps until the earliest deadline, ends what is due and rings the alarms.
+The supervisor's task: it sleeps until the earliest deadline and ends what is due.
 
 It never polls and arms nothing when there is nothing. When much is due at once, it works in slices
 of a bounded time, so that the loop stays responsive. It is begun again if it dies.
@@ -14,7 +14,6 @@ from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from ._alarms import Alarm
 from ._clock import clock_of
 from ._context import Task
 from ._deadlines import DeadlineQueue, grain_of
@@ -34,31 +33,23 @@ ROUND_UP: Final = 0.001  # uvloop's timers fire up to this early; sleeping for l
 
 
 class Expiry:
-    """Three deadline queues and the task that watches them."""
+    """Two deadline queues and the task that watches them."""
 
     _task: Task
-    _work_clock: Callable[[], float]
+    work_clock: Callable[[], float]
+    """What measures the slices."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.idle: DeadlineQueue[Session] = DeadlineQueue()
         """Sessions that nobody holds; eviction looks here."""
         self.held: DeadlineQueue[Session] = DeadlineQueue()
         """Held sessions with a limit; eviction never looks here."""
-        self.alarms: DeadlineQueue[Alarm] = DeadlineQueue()
-        """Timers of sessions, and containers that hold something that will expire."""
         self.armed = inf
         """The tick for which the timer is set."""
         self._supervisor = supervisor
         self._timer: asyncio.TimerHandle | None = None
         self._sleeper: asyncio.Future[None] | None = None
         self._stopped = False
-
-    @property
-    def clock(self) -> Callable[[], float]:
-        """
-        The clock of the deadlines, in seconds.
-        """
-        return self._supervisor._clock
 
     def start(self) -> None:
         """Begin to watch, and begin again whenever the task dies."""
@@ -67,7 +58,7 @@ class Expiry:
         supervisor = self._supervisor
         loop = supervisor._loop
         real = clock_of(loop) is time.monotonic
-        self._work_clock = time.perf_counter if real else loop.time
+        self.work_clock = time.perf_counter if real else loop.time
         self._task = asyncio.Task(
             self._run(),
             loop=loop,
@@ -105,8 +96,9 @@ class Expiry:
         self._disarm()
         self.armed = tick
         supervisor = self._supervisor
-        delay = min(max(tick - supervisor._clock(), ROUND_UP), LONGEST)
-        self._timer = supervisor._loop.call_later(delay, self._wake, context=supervisor._context)
+        self._timer = supervisor._loop.call_later(
+            delay_until(tick, supervisor._clock()), self._wake, context=supervisor._context
+        )
 
     def _wake(self) -> None:
         self._disarm()
@@ -116,7 +108,7 @@ class Expiry:
     async def _run(self) -> None:
         while True:
             worked = await self._end_due()
-            tick = min(self.idle.next_tick(), self.held.next_tick(), self.alarms.next_tick())
+            tick = min(self.idle.next_tick(), self.held.next_tick())
             if worked and tick <= self._supervisor._clock():
                 await asyncio.sleep(0)
                 continue
@@ -129,18 +121,10 @@ class Expiry:
                 self._sleeper = None
 
     async def _end_due(self) -> bool:
-        """End and ring what is due; tell whether anything was."""
+        """End what is due; tell whether anything was."""
         supervisor = self._supervisor
         worked = False
-        until = self._work_clock() + SLICE
-        while (alarms := self.alarms.due(supervisor._clock())) is not None:
-            worked = True
-            for alarm in sorted(alarms, key=_due):
-                if alarm._chunk is alarms:
-                    alarm.clear()
-                    self._ring(alarm)
-            await asyncio.sleep(0)  # a timer may set another for this moment
-            until = self._work_clock() + SLICE
+        until = self.work_clock() + SLICE
         for queue in (self.held, self.idle):
             while (chunk := queue.due(supervisor._clock())) is not None:
                 worked = True
@@ -152,17 +136,10 @@ class Expiry:
                     session._chunk = None
                     self._end_or_requeue(session, queue, now)
                 await supervisor._admission.breathe()
-                if self._work_clock() >= until:
+                if self.work_clock() >= until:
                     await asyncio.sleep(0)
-                    until = self._work_clock() + SLICE
+                    until = self.work_clock() + SLICE
         return worked
-
-    def _ring(self, alarm: Alarm) -> None:
-        try:
-            alarm.ring()
-        except Exception:
-            self._supervisor._counts.expiry_errors += 1
-            logger.exception("what was due at this moment failed")
 
     def _end_or_requeue(self, session: Session, queue: DeadlineQueue[Session], now: float) -> None:
         """End *session* if it is due; if it was touched since, queue it for its new deadline."""
@@ -202,9 +179,10 @@ class Expiry:
         return min(islice(self.idle, LOOKED_AT), key=_last_used, default=None)
 
 
+def delay_until(tick: float, now: float) -> float:
+    """Return the delay of a loop's timer for *tick*."""
+    return min(max(tick - now, ROUND_UP), LONGEST)
+
+
 def _last_used(session: Session) -> float:
     return session.last_used
-
-
-def _due(alarm: Alarm) -> float:
-    return alarm.due

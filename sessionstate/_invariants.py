@@ -35,7 +35,7 @@ def check(supervisor: Registry) -> None:
         assert all(each.group == name for each in group.members)
         waiting = supervisor._admission.waiting or supervisor._admission._breathers
         assert group.members or group.in_line or waiting, f"group {name!r} is empty"
-    for alarm in supervisor._expiry.alarms:
+    for alarm in supervisor._bells.queue:
         assert _is_known(alarm, supervisor), f"{alarm!r} is queued for nothing"
     timers = [step for each in sessions for step in each._steps or () if isinstance(step, Timer)]
     assert all(timer._chunk is not None for timer in timers), "a timer is not queued"
@@ -44,7 +44,7 @@ def check(supervisor: Registry) -> None:
 def _check_queues(supervisor: Registry) -> None:
     expiry = supervisor._expiry
     idle, held = expiry.idle, expiry.held
-    for queue in (idle, held, expiry.alarms):
+    for queue in (idle, held, supervisor._bells.queue):
         queue._check()
     queued = {session: queue for queue in (idle, held) for session in queue}
     assert len(queued) == len(idle) + len(held), "a session is queued twice"
@@ -98,7 +98,7 @@ def _live_family(session: Session) -> list[Session]:
 
 def _check_bound(bound: Bound) -> None:
     assert all(each._end is None for each in bound.members), f"what has ended is in {bound.what}"
-    idle = [each for each, amount in bound.members.items() if amount and not each._holders]
+    idle = [each for each in bound.members if bound._counts(each)]
     assert dict.fromkeys(idle) == dict(bound._idle), f"{idle} are idle in {bound.what}"
     _check_sum(bound.total, list(bound.members.values()))
     _check_sum(bound.idle_total, [bound.members[each] for each in idle])

@@ -83,6 +83,7 @@ def abandon(supervisor: Supervisor) -> None:
     supervisor._admission.slow = True
     with suppress(RuntimeError):  # the loop is closed
         supervisor._expiry.stop()
+        supervisor._bells.stop()
     # All ends are decided before the first callback: none may begin what waits for a loop.
     endings = [(LastEnding(session), session) for session in newest_first]
     for ending, session in endings:

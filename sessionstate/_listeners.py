@@ -9,6 +9,7 @@ that even an emitter that cannot let go keeps no more than an empty function.
 from __future__ import annotations
 
 import inspect
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial, wraps
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from ._belongings import callable_
 from ._clock import UNSET
 from ._context import current, describe
-from ._resources import Callback
+from ._resources import Callback, cancelled_outside
 from ._tasks import OwnedTask
 
 if TYPE_CHECKING:
@@ -172,9 +173,10 @@ class Listener(Callback):
         session = cast("Session | None", self._session)
         try:
             self._hear(args, kwargs)
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             assert session is not None
-            session._fail(error)
+            crash = cancelled_outside(self.where) if isinstance(error, CancelledError) else error
+            session._fail(crash)
 
 
 def listen(

@@ -198,6 +198,9 @@ class MemoryGuard:
         """Do some work, and go on whatever comes of it."""
         supervisor = self._supervisor
         assert supervisor is not None
+        if not supervisor._running:  # it was left before this guard was
+            self._stop()
+            return
         more = False
         try:
             more = work(supervisor)
@@ -278,10 +281,13 @@ class MemoryGuard:
         """End sessions for a slice of time; tell whether more have to go."""
         short = self._short
         assert short is not None
-        expiry, clock = supervisor._expiry, supervisor._expiry._work_clock
+        expiry, clock = supervisor._expiry, supervisor._expiry.work_clock
         until = clock() + SLICE
         overdue = True  # there may be some that end anyway, for a reason of their own
-        while short.quota > 0 and len(supervisor._closing) < supervisor._admission.max_closing:
+        while short.quota > 0 and self._supervisor is supervisor:
+            if len(supervisor._closing) >= supervisor._admission.max_closing:
+                short.tried_at = None  # what did not go cannot have helped
+                return False
             short.quota -= 1
             overdue = overdue and expiry.end_one_due()
             if not overdue:

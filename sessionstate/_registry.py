@@ -12,7 +12,7 @@ from types import CodeType, MappingProxyType
 from typing import TYPE_CHECKING, NoReturn, SupportsIndex
 
 from ._admission import Admission
-from ._alarms import Tenancy, Tenant
+from ._alarms import Bells, Tenancy, Tenant
 from ._bounds import Bounds
 from ._context import Task, copy_refused, current
 from ._errors import SessionNotFound, SupervisorClosed
@@ -50,6 +50,7 @@ class Registry(Hooks, Mapping[str, Session]):
         "__weakref__",
         "_abandoned",
         "_admission",
+        "_bells",
         "_bounds",
         "_clock",
         "_close_timeout",
@@ -86,6 +87,7 @@ class Registry(Hooks, Mapping[str, Session]):
 
     _abandoned: dict[Task, None]
     _admission: Admission
+    _bells: Bells
     _bounds: Bounds
     _clock: Callable[[], float]
     _close_timeout: float
@@ -241,7 +243,7 @@ class Registry(Hooks, Mapping[str, Session]):
         """Let a container expire promptly, and empty it when the supervisor is left."""
         self._check_loop()
         self._check_running()
-        tenancy = Tenancy(self._expiry, tenant)
+        tenancy = Tenancy(self._bells, tenant)
         self._tenancies.add(tenancy)
         return tenancy
 

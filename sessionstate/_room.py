@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from ._bounds import Bound
 from ._errors import SupervisorFull
+from ._expiry import SLICE
 from ._holds import ChildHold
 from ._reasons import CloseReason
 from ._teardown import end
@@ -232,13 +233,26 @@ class Room:
             del self.in_line[waiter]
 
     def lighten(self, spared: Session | None = None) -> None:
-        """Evict idle sessions while all together are too heavy, if that is the way here."""
-        weight = self._supervisor._bounds.weight
-        while self._when_full == "evict" and weight.exceeded_by(0):
-            longest = weight.idle_longest(spared)
-            if longest is None:
-                break
-            end(longest, CloseReason.EVICTED)
+        """
+        Evict idle sessions while all together are too heavy, if that is the way here.
+
+        What takes longer than a slice goes on in the next turn of the loop.
+        """
+        supervisor = self._supervisor
+        weight, clock = supervisor._bounds.weight, supervisor._expiry.work_clock
+        until = clock() + SLICE
+        more = self._when_full == "evict"
+        while more and weight.exceeded_by(0):
+            more = False
+            for session in weight.idle_first(spared):
+                if not weight.exceeded_by(0):
+                    break
+                if clock() >= until:
+                    supervisor._loop.call_soon(self.lighten, context=supervisor._context)
+                    return
+                if weight.is_idle(session):
+                    more = True
+                    end(session, CloseReason.EVICTED)
 
     def patience(self, since: float) -> float:
         """Return how many seconds an opening may still wait that began to wait at *since*."""

@@ -196,7 +196,7 @@ class Session(Tied):
         self._extended = max(self._extended, until)
 
     def _due(self) -> float:
-        if self._ties is not None and self._holders:
+        if self._ties is not None and self._holders and self._limit < inf:
             self.last_used = self._ties.latest_use(self)
         due = self.last_used + self._limit
         # Without max() and min(): they are calls, and this runs at every wake-up.

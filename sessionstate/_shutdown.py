@@ -140,6 +140,7 @@ class Shutdown:
             except Exception:
                 logger.exception("a container of supervisor %r failed to end", supervisor.name)
         supervisor._expiry.stop()
+        supervisor._bells.stop()
         supervisor._observers.end()
         multiplexer.release(supervisor)
         retire(supervisor)

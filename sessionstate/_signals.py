@@ -61,7 +61,8 @@ class Handlers:
     def restore(self) -> None:
         """Give back what nobody has taken since."""
         for number in self.installed():
-            signal.signal(number, self._before[number])
+            # Where somebody else gave it back, it may stand although it was restored before.
+            signal.signal(number, self._before.get(number, signal.SIG_DFL))
         self._before.clear()
 
 
@@ -103,14 +104,26 @@ class Multiplexer(Handlers):
         return [supervisor for ref in self._asked if (supervisor := ref()) is not None]
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """End the sessions of the loop that runs here, and then the process, by the same signal."""
+        """End the sessions, those of the loop that runs here last, and then the process."""
         loop = asyncio._get_running_loop()
+        self._leave_other_threads(loop)
         mine = [each for each in self._supervisors() if loop is not None and each._loop is loop]
         if mine:
             # In a clean context: the one that was interrupted may be that of a clean-up.
             mine[0]._loop.call_soon_threadsafe(self._shut_down, number, context=mine[0]._context)
         else:
             self._end_process(number)
+
+    def _leave_other_threads(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """End the sessions of loops in other threads, and wait here for that."""
+        over = [
+            asyncio.run_coroutine_threadsafe(each._stop(), each._loop)
+            for each in self._supervisors()
+            if each._running and each._loop is not loop and each._loop.is_running()
+        ]
+        for future in over:
+            with suppress(Exception):
+                future.result()
 
     def _shut_down(self, number: int) -> None:
         if self._received:  # a second signal cuts nothing short: shutdown_timeout bounds the first
@@ -150,9 +163,11 @@ def _after_fork() -> None:
 
 
 def _forked() -> None:
-    for handlers in list(_everywhere):
-        handlers.restore()
-    _after_fork()
+    try:
+        for handlers in list(_everywhere):
+            handlers.restore()
+    finally:
+        _after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - not on Windows, which does not fork

@@ -17,11 +17,11 @@ import anyio
 from anyio.abc import TaskStatus
 
 from ._admission import Admission
-from ._alarms import Tenancy
+from ._alarms import Bells, Tenancy
 from ._bounds import Bounds
 from ._clock import Seconds, clock_of, limit, seconds
 from ._context import Task
-from ._default import enlist
+from ._default import check_vacant, enlist
 from ._entrances import Entrances
 from ._events import Observers
 from ._expiry import Expiry
@@ -121,13 +121,11 @@ class Supervisor(Entrances):
             )
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {name!r}")
-        if memory_guard is not None:
-            if not isinstance(memory_guard, MemoryGuard):
-                raise TypeError(
-                    f"memory_guard must be a MemoryGuard, not {memory_guard!r}: write "
-                    f"memory_guard=MemoryGuard(high=0.8, low=0.7)"
-                )
-            memory_guard._belong_to(self)
+        if memory_guard is not None and not isinstance(memory_guard, MemoryGuard):
+            raise TypeError(
+                f"memory_guard must be a MemoryGuard, not {memory_guard!r}: write "
+                f"memory_guard=MemoryGuard(high=0.8, low=0.7)"
+            )
         self._memory_guard = memory_guard
         self.name = name
         self._default = bool(default)
@@ -152,6 +150,7 @@ class Supervisor(Entrances):
             number("max_children", max_children),
         )
         self._expiry = Expiry(self)
+        self._bells = Bells(self)
         self._context = Context()  # timers keep their context alive: a clean one pins nothing
         self._abandoned: dict[Task, None] = {}
         self._tenancies: weakref.WeakSet[Tenancy] = weakref.WeakSet()
@@ -160,6 +159,8 @@ class Supervisor(Entrances):
         self._code: CodeType | None = None
         self._lasti = 0
         self._shutdown: Shutdown | None = None
+        if memory_guard is not None:
+            memory_guard._belong_to(self)
 
     __slots__ = ()
 
@@ -195,18 +196,19 @@ class Supervisor(Entrances):
             )
         loop = asyncio.get_running_loop()
         if self._default:
-            enlist(loop, self)
-        self._entered = True
+            check_vacant(loop)
         self._loop = loop
         self._thread = get_ident()
         self._clock = self._given_clock or clock_of(loop)
+        if self._memory_guard is not None:
+            self._memory_guard._start(self)
+        if self._default:
+            enlist(loop, self)
+        self._entered = self._running = True
         self._code, self._lasti = code, lasti
-        self._running = True
         enrol(self)
         self._admission.changed()
         self._expiry.start()
-        if self._memory_guard is not None:
-            self._memory_guard._start(self)
 
     async def _stop(self) -> None:
         """Leave: end every session, and wait for that through every cancellation."""

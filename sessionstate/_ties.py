@@ -12,7 +12,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, cast
 
 from ._bounds import Bound, Wanted
-from ._clock import UNSET, Seconds, Unset
+from ._clock import LARGEST, UNSET, Seconds, Unset
 from ._dependants import Dependants
 from ._holds import ChildHold, Holder
 
@@ -214,13 +214,14 @@ class Tied(Dependants):
             if holders is None or up not in holders:
                 return
             del holders[up]
+            if session._end is None:
+                session.last_used = session._clock()
             if holders:
                 return
             session._holders = None
             ties, parent = session._ties, session.parent
             up = None if ties is None else ties.release_parent(session)
             if session._end is None:
-                session.last_used = session._clock()
                 session._go_idle()
             session = parent
 
@@ -229,7 +230,12 @@ def weight_of(weight: object, name: str = "weight") -> float:
     """Refuse what is no weight."""
     if isinstance(weight, bool) or not isinstance(weight, int | float):
         raise TypeError(f"{name} must be a number, such as bytes, not {weight!r}")
-    if not isfinite(weight) or weight < 0 or (name != "weight" and weight == 0):
+    if (
+        abs(weight) > LARGEST
+        or not isfinite(weight)
+        or weight < 0
+        or (name != "weight" and weight == 0)
+    ):
         least = "from 0" if name == "weight" else "above 0, or None for no limit"
         raise ValueError(f"{name} must be a finite number {least}, not {weight}")
     return float(weight)
@@ -274,7 +280,7 @@ def tie(session: Session, wanted: Wanted) -> None:
     if wanted.parent is not None:
         _ties(wanted.parent).children[session] = None
     if wanted.max_children is not None:
-        family(session).limit = wanted.max_children
+        family(session).limit_to(wanted.max_children)
     for bound, amount in belongs_to(session._supervisor, wanted):
         ties.join(session, bound, amount)
 
@@ -299,7 +305,7 @@ def retie(session: Session, wanted: Wanted) -> None:
             f"{wanted.group!r}: leave group out, or repeat what it was opened with"
         )
     if wanted.max_children is not None:
-        family(session).limit = wanted.max_children
+        family(session).limit_to(wanted.max_children)
     if wanted.weight is not None:
         weigh(session, wanted.weight)
         session._supervisor._admission.lighten(session)

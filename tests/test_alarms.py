@@ -69,7 +69,7 @@ class TestTenant:
         lodger.tenancy.clear()
         await clock.advance(10)
         assert log == ["overdue at 2.0"]
-        assert len(supervisor._expiry.alarms) == 0
+        assert len(supervisor._bells.queue) == 0
 
     @pytest.mark.parametrize("due", [False, True])
     async def test_dropped(
@@ -91,7 +91,7 @@ class TestTenant:
                 assert [ref() for ref in refs] == [None, None]
         finally:
             gc.enable()
-        assert len(supervisor._expiry.alarms) == len(session._steps or ()) == 0
+        assert len(supervisor._bells.queue) == len(session._steps or ()) == 0
         assert len(supervisor._tenancies) == 0
         await clock.advance(10)
         assert log == []
@@ -107,7 +107,7 @@ class TestTenant:
             lodger.tenancy.set(5, 5)
             del lodger
         gc.collect()
-        assert len(supervisor._expiry.alarms) == len(session._steps or ()) == 0
+        assert len(supervisor._bells.queue) == len(session._steps or ()) == 0
         assert len(supervisor._tenancies) == 0
 
     async def test_outlived(self, supervisor: Supervisor, log: list[str]) -> None:
@@ -151,7 +151,7 @@ class TestVacate:
         assert isinstance(lodger.ended(), SessionClosed)
         await clock.advance(LONG)
         assert log == ["after", "vacate", "before"]
-        assert len(supervisor._expiry.alarms) == 0
+        assert len(supervisor._bells.queue) == 0
 
     async def test_supervisor_left(self, clock: Clock, log: list[str]) -> None:
         """
@@ -166,7 +166,7 @@ class TestVacate:
         assert lodger.ended is not None
         with pytest.raises(SupervisorClosed, match="'mine' was left"):
             raise lodger.ended()
-        assert len(supervisor._expiry.alarms) == 0
+        assert len(supervisor._bells.queue) == 0
 
     async def test_too_late(self, start_supervisor: Callable[..., object]) -> None:
         """

@@ -356,6 +356,6 @@ class TestDropped:
         finally:
             gc.enable()
         assert len(s._steps or ()) == rows
-        assert len(supervisor._expiry.alarms) == 0
+        assert len(supervisor._bells.queue) == 0
         assert len(supervisor._tenancies) == 0
         await clock.advance(100)

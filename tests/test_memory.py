@@ -181,7 +181,7 @@ class TestShedding:
         When a slice of time is used up, others get their turn before the next session goes.
         """
         await opened(supervisor, 100, clock)
-        supervisor._expiry._work_clock = iter(range(1000)).__next__
+        supervisor._expiry.work_clock = iter(range(1000)).__next__
         ticks = 0
 
         def tick() -> None:

@@ -148,7 +148,7 @@ class TestCallLater:
 
         with pytest.raises(TypeError, match=r"write f, args instead of f\(args\)"):
             session.call_later(1, work())  # type: ignore[arg-type]
-        assert len(supervisor._expiry.alarms) == len(session._steps or ()) == 0
+        assert len(supervisor._bells.queue) == len(session._steps or ()) == 0
 
 
 class TestGone:
@@ -159,7 +159,7 @@ class TestGone:
         session = await supervisor.open("a")
         timer = session.call_later(1, log.append, "x")
         assert (timer.cancel(), timer.cancel()) == (True, False)
-        assert len(supervisor._expiry.alarms) == len(session._steps or ()) == 0
+        assert len(supervisor._bells.queue) == len(session._steps or ()) == 0
         await clock.advance(10)
         assert log == []
 
@@ -187,7 +187,7 @@ class TestGone:
         session.close_soon()
         await holder
         await session.wait_closed()
-        assert len(supervisor._expiry.alarms) == 0
+        assert len(supervisor._bells.queue) == 0
         await clock.advance(100)
         assert (log, timer.cancel()) == ([], False)
         with pytest.raises(SessionClosed):
@@ -230,7 +230,7 @@ class TestGone:
             assert [ref() for ref in refs] == [None, None]
         finally:
             gc.enable()
-        assert len(supervisor._expiry.alarms) == 0
+        assert len(supervisor._bells.queue) == 0
         supervisor._check()
 
     async def test_handle_keeps_no_session(self, supervisor: Supervisor, clock: Clock) -> None:

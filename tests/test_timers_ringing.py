@@ -159,7 +159,7 @@ class TestFromATimer:
         await clock.advance(60)
         assert len(rang) == 100
         assert rang == sorted(rang)
-        assert len(supervisor._expiry.alarms) == 0
+        assert len(supervisor._bells.queue) == 0
 
     async def test_cancels_another(
         self, supervisor: Supervisor, clock: Clock, log: list[str]
