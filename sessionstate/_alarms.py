@@ -13,7 +13,7 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ._deadlines import DeadlineQueue, grain_of
+from ._deadlines import DeadlineQueue, discard, grain_of
 from ._events import logger
 from ._expiry import SLICE, delay_until
 
@@ -117,7 +117,7 @@ class Alarm:
 
     def clear(self) -> None:
         """Do not ring."""
-        DeadlineQueue[Alarm].discard(self)
+        discard(self)
 
 
 class Tenant(Protocol):

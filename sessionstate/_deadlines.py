@@ -50,6 +50,20 @@ def grain_of(timeout: float) -> float:
 Q = TypeVar("Q", bound=Queued)
 
 
+def discard(item: Queued) -> None:
+    """
+    Forget *item*, if it is queued: an emptied tick stays until it would be next.
+
+    A function, because naming the type of the items costs more than all of this.
+    """
+    chunk = item._chunk
+    if chunk is not None:
+        del chunk[item]
+        if not chunk:
+            chunk.clear()  # an emptied dict keeps its table
+        item._chunk = None
+
+
 class DeadlineQueue(Generic[Q]):
     """
     Sessions in the order of their deadlines, to within a tick.
@@ -91,16 +105,6 @@ class DeadlineQueue(Generic[Q]):
         chunk[item] = None
         item._chunk = chunk
         return tick
-
-    @staticmethod
-    def discard(item: Q) -> None:
-        """Forget *item*, if it is queued. An emptied tick stays until it would be next."""
-        chunk = item._chunk
-        if chunk is not None:
-            del chunk[item]
-            if not chunk:
-                chunk.clear()  # an emptied dict keeps its table
-            item._chunk = None
 
     def due(self, now: float) -> dict[Q, None] | None:
         """

@@ -33,7 +33,8 @@ def check(supervisor: Registry) -> None:
     for name, group in supervisor._bounds.groups.items():
         _check_bound(group)
         assert all(each.group == name for each in group.members)
-        waiting = supervisor._admission.waiting or supervisor._admission._breathers
+        admission = supervisor._admission
+        waiting = admission.waiting or admission._breathers or supervisor._closing
         assert group.members or group.in_line or waiting, f"group {name!r} is empty"
     for alarm in supervisor._bells.queue:
         assert _is_known(alarm, supervisor), f"{alarm!r} is queued for nothing"

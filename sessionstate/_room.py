@@ -304,10 +304,13 @@ class Place:
         self._since: float | None = None
 
     def __enter__(self) -> Self:
-        if self._parent is not None:  # which must neither go idle nor be evicted meanwhile
-            self._parent._check_open()
+        parent = self._parent
+        if parent is not None:  # which must neither go idle nor be evicted meanwhile
+            if parent._end is None and not parent._holders and parent._due() <= parent._clock():
+                end(parent, *parent._due_reason())
+            parent._check_open()
             self._hold = ChildHold(self._block._id)
-            self._parent._hold(self._hold)
+            parent._hold(self._hold)
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 
 from ._clock import Seconds, seconds
 from ._context import EMPTY, copy_refused, would_deadlock
-from ._deadlines import DeadlineQueue, grain_of
+from ._deadlines import DeadlineQueue, discard, grain_of
 from ._errors import SessionClosed
 from ._reasons import CloseReason, SessionState
 from ._report import describe_session
@@ -227,7 +227,7 @@ class Session(Tied):
             self._supervisor._expiry.arm(tick)
 
     def _leave_queue(self) -> None:
-        DeadlineQueue[Session].discard(self)
+        discard(self)
 
     def _go_idle(self) -> None:
         """Nobody is inside: let the clock run that fits."""

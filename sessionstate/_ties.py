@@ -199,6 +199,7 @@ class Tied(Dependants):
                 session._holders[up] = None
                 return
             session._holders = {up: None}
+            session._entered = True
             session._leave_queue()
             session._go_open()
             ties = session._ties

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionstate._clock import UNSET, clock_of, limit, seconds
-from sessionstate._deadlines import CHUNK, FINEST, DeadlineQueue, grain_of
+from sessionstate._deadlines import CHUNK, FINEST, DeadlineQueue, discard, grain_of
 from tests.virtual_time import VirtualLoop
 
 
@@ -97,7 +97,7 @@ class TestDeadlineQueue:
         first, second = Item(1), Item(2)
         queue.add(first, 1.0, FINEST)
         queue.add(second, 2.0, FINEST)
-        queue.discard(first)
+        discard(first)
         assert first._chunk is None
         assert names(queue) == [2]
         assert queue.next_tick() == 2.0
@@ -109,7 +109,7 @@ class TestDeadlineQueue:
         """
         queue = DeadlineQueue[Item]()
         queue.add(Item(1), 1.0, FINEST)
-        queue.discard(Item(2))
+        discard(Item(2))
         assert names(queue) == [1]
 
     def test_gives_what_is_due_and_nothing_else(self) -> None:
