@@ -327,7 +327,7 @@ class FamilyMachine(RuleBasedStateMachine):
         assert {each.session.state for each in self.members.values()} <= {"closed"}
         assert set(self.hooked) == set(self.members)
         assert not self.supervisor._bounds.groups
-        assert len(self.supervisor._expiry.alarms) == 0
+        assert len(self.supervisor._bells.queue) == 0
         self.loop.run_until_complete(self.clock.settle())
         left = asyncio.all_tasks(self.loop)
         assert not left, f"tasks left: {left}"
