@@ -231,15 +231,16 @@ class ReplayGuard:
         if signed_at is not None or self._signed.rows:
             return self._see(key, signed_at, None)
         rows, ticks, now = book.rows, book.ticks, book.clock()
-        if not book.forgotten <= now < ticks.next or len(rows) >= self._maxsize:
+        number = len(rows)
+        if not book.forgotten <= now < ticks.next or number >= self._maxsize:
             return self._see(key, None, None)
-        if key in rows:  # and its window is open, as no tick has come
-            return False
         due = now + self._window
         bucket = ticks.latest
         if not ticks.start <= due < ticks.end or len(bucket) >= CHUNK:
             bucket = ticks.bucket(due, book.fine)
-        rows[key] = bucket
+        rows.setdefault(key, bucket)  # one look for both
+        if len(rows) == number:  # and its window is open, as no tick has come
+            return False
         bucket[key] = due
         return True
 
