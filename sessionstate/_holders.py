@@ -252,10 +252,11 @@ class Block(Holder):
         around = ending or session._ending
         asked = around is not None and self.task is not None and around.asking is self.task
         if around is not None and around.session is not None:
-            around.block_left(self)
-            if self.owner and asked and ending is None:
-                ending = around
-                ending.claimed = True
+            if ending is None:  # else it was left before those inside were counted
+                around.block_left(self)
+                if self.owner and asked:
+                    ending = around
+                    ending.claimed = True
         interruption: BaseException | None = None
         try:
             if (

@@ -229,3 +229,19 @@ class TestLoadsOfLoads:
         await clock.advance(1)
         go.set()
         assert await asyncio.gather(first, late) == [1, 1]
+
+
+class TestOwnerInsideAVisitor:
+    async def test_does_not_wait_for_its_own_task(
+        self, supervisor: Supervisor, clock: Clock
+    ) -> None:
+        """
+        An owner that leaves inside a visitor of the same task does not wait, as that is inside yet.
+        """
+        with pytest.raises(SessionClosed):
+            async with supervisor.attach("a"):
+                async with supervisor.session("a"):
+                    pass
+                assert clock.now == 0
+                await asyncio.sleep(10)
+        assert (clock.now, supervisor.statistics().stuck) == (0, 0)
