@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.virtual_time
 
-DEEP, WIDE = 600, 10_000
+DEEP, WIDE = 600, 2_000
 
 
 async def family(supervisor: Supervisor, log: list[str], seconds: float = 1) -> list[Session]:
