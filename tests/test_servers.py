@@ -184,7 +184,11 @@ if __name__ == "__main__":
 
     @pytest.mark.parametrize(
         ("names", "status"),
-        [((TERM,), 0), ((TERM, INT), -signal.SIGINT), ((HUP,), 128 + signal.SIGHUP)],
+        [
+            ((TERM,), 128 + signal.SIGTERM),
+            ((TERM, INT), -signal.SIGINT),
+            ((HUP,), 128 + signal.SIGHUP),
+        ],
     )
     def test_under_run(self, tmp_path: Path, names: tuple[str, ...], status: int) -> None:
         """
