@@ -129,12 +129,12 @@ class Group(Tree):
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        self._signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
     def _signal(self, number: signal.Signals) -> None:
         if not self._empty:
             try:
-                os.killpg(self.pid, number)
+                os.killpg(self.pid, number)  # type: ignore[attr-defined, unused-ignore]
             except ProcessLookupError:
                 self._empty = True
             except PermissionError:  # all that is left of it took another user's rights
@@ -153,12 +153,13 @@ class Group(Tree):
             return True
         if not self._empty:
             try:
-                while os.waitpid(-self.pid, os.WNOHANG)[0]:  # those that came back to us
+                # Those that came back to us.
+                while os.waitpid(-self.pid, os.WNOHANG)[0]:  # type: ignore[attr-defined, unused-ignore]
                     pass
             except OSError:
                 pass
             try:
-                os.killpg(self.pid, 0)
+                os.killpg(self.pid, 0)  # type: ignore[attr-defined, unused-ignore]
             except ProcessLookupError:
                 self._empty = True
             except PermissionError:
@@ -179,7 +180,8 @@ class Group(Tree):
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        os.waitpid(process.pid, os.WNOHANG)  # it may have come back to us
+        # It may have come back to us.
+        os.waitpid(process.pid, os.WNOHANG)  # type: ignore[attr-defined, unused-ignore]
     except OSError:
         pass
     try:

@@ -17,6 +17,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from threading import TIMEOUT_MAX, get_ident
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,8 @@ SIGNALS: Final = tuple(
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK")  # of which each platform has some
     if name in signal.Signals.__members__
 )
+
+SLACK: Final = 1.0  # seconds by which the loop of another thread may be late
 
 _everywhere: weakref.WeakSet[Handlers] = weakref.WeakSet()
 
@@ -105,8 +108,8 @@ class Multiplexer(Handlers):
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         """End the sessions, those of the loop that runs here last, and then the process."""
+        self._leave_other_threads()
         loop = asyncio._get_running_loop()
-        self._leave_other_threads(loop)
         mine = [each for each in self._supervisors() if loop is not None and each._loop is loop]
         if mine:
             # In a clean context: the one that was interrupted may be that of a clean-up.
@@ -114,16 +117,21 @@ class Multiplexer(Handlers):
         else:
             self._end_process(number)
 
-    def _leave_other_threads(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """End the sessions of loops in other threads, and wait here for that."""
+    def _leave_other_threads(self) -> None:
+        """
+        End the sessions of loops in other threads, and wait here for that.
+
+        A loop that is stuck, or ends meanwhile, is waited for within `shutdown_timeout` as well. A
+        second signal waits for the same.
+        """
         over = [
-            asyncio.run_coroutine_threadsafe(each._stop(), each._loop)
+            (asyncio.run_coroutine_threadsafe(each._stop(), each._loop), each._shutdown_timeout)
             for each in self._supervisors()
-            if each._running and each._loop is not loop and each._loop.is_running()
+            if each._pid and each._thread != get_ident() and each._loop.is_running()
         ]
-        for future in over:
+        for future, patience in over:
             with suppress(Exception):
-                future.result()
+                future.result(min(patience + SLACK, TIMEOUT_MAX))
 
     def _shut_down(self, number: int) -> None:
         if self._received:  # a second signal cuts nothing short: shutdown_timeout bounds the first
@@ -155,11 +163,11 @@ _mask = threading.local()
 
 def _before_fork() -> None:
     # Python forgets what comes to the child before it has restored the handlers.
-    _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _after_fork() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, _mask.before)
+    signal.pthread_sigmask(signal.SIG_SETMASK, _mask.before)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _forked() -> None:

@@ -61,7 +61,7 @@ def _facts_from_psutil(pid: int) -> Facts:
         value = None
     marks = _UNMARKED if value is None else frozenset(value.split(":"))
     dead = process.status() == psutil.STATUS_ZOMBIE
-    return Facts(process.ppid(), os.getpgid(pid), marks, dead)
+    return Facts(process.ppid(), os.getpgid(pid), marks, dead)  # type: ignore[attr-defined, unused-ignore]
 
 
 # On Linux straight from its files: a fifth of the time.
