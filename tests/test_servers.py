@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.real_loop,
-    pytest.mark.skipif(
-        sys.platform == "win32", reason="Windows has no signal that ends one server process"
-    ),
-]
+if sys.platform == "win32":
+    pytest.skip("Windows has no signal that ends one server process", allow_module_level=True)
+
+pytestmark = pytest.mark.real_loop
 
 APP = """
 import contextlib
