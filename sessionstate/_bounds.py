@@ -92,10 +92,12 @@ class Bound:
 
     def limit_to(self, limit: float) -> None:
         """Have another limit."""
-        self.limit = limit
-        for session in self.members:
-            self.released(session)
-        self.tell()
+        if limit != self.limit:
+            self.limit = limit
+            change = self.released if limit < inf else self.held
+            for session in sorted(self.members, key=self._rank):
+                change(session)
+            self.tell()
 
     # Room
 

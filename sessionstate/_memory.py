@@ -66,8 +66,10 @@ class Shortage:
         self.before = self.after = before
         self.shed = 0
         self.over = False
+        self.share = 0
+        """How many were to go at the last look, those included that were closing already."""
         self.quota = 0
-        """How many are still to go at this look."""
+        """How many of them are still to go."""
         self.tried_at: int | None = None
         """Resident memory before the last ones went."""
         self.trimmed = False
@@ -175,9 +177,9 @@ class MemoryGuard:
                 f"this memory guard is for {other!r}: make one for each supervisor, and start it "
                 f"once"
             )
-        self._supervisor = supervisor
         self._resident = self._given_resident or resident_memory()
         self._trim = heap_trimmer()
+        self._supervisor = supervisor
         self._go_on(supervisor, at_once=False)
 
     def _stop(self) -> None:
@@ -241,7 +243,8 @@ class MemoryGuard:
                 )
                 return False
         excess = (short.after - self.low + 1) / short.after
-        short.quota = ceil((live + going) * excess) - going
+        short.share = ceil((live + going) * excess)
+        short.quota = short.share - going
         if short.quota <= 0:
             return False
         short.tried_at = short.after
@@ -275,7 +278,9 @@ class MemoryGuard:
     def _moved(self, short: Shortage, tried_at: int) -> bool:
         fell = tried_at - short.after
         grew = -fell * GREW >= self.high - self.low
-        return fell * HELPED >= tried_at - self.low or (grew and short.after >= self.high)
+        went = short.share - short.quota  # the rest had to wait for max_closing
+        helped = max(fell, 0) * HELPED * short.share >= (tried_at - self.low) * went
+        return helped or (grew and short.after >= self.high)
 
     def _shed(self, supervisor: Supervisor) -> bool:
         """End sessions for a slice of time; tell whether more have to go."""
@@ -286,7 +291,6 @@ class MemoryGuard:
         overdue = True  # there may be some that end anyway, for a reason of their own
         while short.quota > 0 and self._supervisor is supervisor:
             if len(supervisor._closing) >= supervisor._admission.max_closing:
-                short.tried_at = None  # what did not go cannot have helped
                 return False
             short.quota -= 1
             overdue = overdue and expiry.end_one_due()

@@ -56,6 +56,7 @@ class Room:
         self._same: dict[str | None, dict[asyncio.Future[bool], None]] = {}  # waiters by id
         self.opening: dict[Session, asyncio.Future[None]] = {}
         """Sessions whose on_open hooks run."""
+        self._lightening = False
 
     def changed(self) -> None:
         """Take note that a session ended, that one is closed, or that a hook was added."""
@@ -247,12 +248,22 @@ class Room:
             for session in weight.idle_first(spared):
                 if not weight.exceeded_by(0):
                     break
-                if clock() >= until:
-                    supervisor._loop.call_soon(self.lighten, context=supervisor._context)
-                    return
                 if weight.is_idle(session):
                     more = True
                     end(session, CloseReason.EVICTED)
+                    if clock() >= until:
+                        self._lighten_soon()
+                        return
+
+    def _lighten_soon(self) -> None:
+        if not self._lightening:
+            self._lightening = True
+            supervisor = self._supervisor
+            supervisor._loop.call_soon(self._lighten_more, context=supervisor._context)
+
+    def _lighten_more(self) -> None:
+        self._lightening = False
+        self.lighten()
 
     def patience(self, since: float) -> float:
         """Return how many seconds an opening may still wait that began to wait at *since*."""
