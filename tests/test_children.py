@@ -20,6 +20,7 @@ from sessionstate import (
     SupervisorFull,
     current_session,
 )
+from tests.bodies import LONG
 from tests.test_admission import slowly_closing, soon
 
 if TYPE_CHECKING:
@@ -131,6 +132,50 @@ class TestHolding:
                 await asyncio.sleep(1000)
         assert (root.close_reason, clock.now) == (CloseReason.STALLED, pytest.approx(90, abs=0.1))
         assert child.close_reason in (CloseReason.STALLED, CloseReason.PARENT)
+
+    @pytest.mark.parametrize("how", ["block", "ended"])
+    async def test_stall_of_a_parent_whose_child_was_busy(
+        self, supervisor: Supervisor, clock: Clock, how: str
+    ) -> None:
+        """
+        A child that is let go of was used until then, and so was each of its ancestors.
+        """
+        async with (
+            supervisor.session("root", stall_timeout=10) as root,
+            root.child("child", stall_timeout=10) as child,
+        ):
+            async with child.child("grandchild") as grandchild:
+                await clock.advance(6)
+                grandchild.touch()
+                await clock.advance(3)
+                if how == "ended":
+                    grandchild.close_soon()
+            assert (child.deadline, root.deadline) == (19, 19)
+            await clock.advance(9)
+            assert child.state == root.state == "open"
+
+    async def test_a_block_that_is_left_is_no_activity(
+        self, supervisor: Supervisor, clock: Clock
+    ) -> None:
+        """
+        For a session of its own, leaving one of several blocks is no activity.
+        """
+        with pytest.raises(SessionClosed):
+            async with supervisor.session("a", weight=1, stall_timeout=10) as session:
+                async with supervisor.attach("a"):
+                    await clock.advance(5)
+                assert session.deadline == 10
+                await asyncio.sleep(LONG)
+
+    async def test_deadline_asks_no_descendants(
+        self, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        The deadline of a held session that cannot stall is found without its descendants.
+        """
+        monkeypatch.delattr("sessionstate._ties.Ties.latest_use")
+        async with supervisor.session("root", max_age=LONG) as root, root.child("child"):
+            assert root.deadline == LONG
 
     async def test_lingers(self, supervisor: Supervisor, clock: Clock) -> None:
         """

@@ -13,10 +13,10 @@ import pytest
 
 from sessionstate import Supervisor
 from sessionstate._last import _forked, _inherited, abandon, abandon_all
-from sessionstate._signals import SIGNALS, _before_fork
+from sessionstate._signals import SIGNALS, _before_fork, _everywhere, multiplexer
 from sessionstate._signals import _forked as _handlers_forked
 from tests import virtual_time
-from tests.bodies import LONG
+from tests.bodies import LONG, fail
 from tests.programs import LEFT_RUNNING, MAIN, SYNC, Program
 
 if TYPE_CHECKING:
@@ -124,6 +124,22 @@ def test_handlers() -> None:
     _handlers_forked()
     assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_DFL}
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == mask
+
+
+@needs_fork
+def test_handlers_that_cannot_be_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Whatever goes wrong with the handlers, the child does not keep the signals blocked.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    monkeypatch.setattr(multiplexer, "restore", fail)
+    _everywhere.add(multiplexer)
+    _before_fork()
+    with pytest.raises(ZeroDivisionError):
+        _handlers_forked()
+    monkeypatch.undo()
+    left = signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert left == mask
 
 
 def test_nothing_is_dropped(runner: asyncio.Runner, log: list[str]) -> None:

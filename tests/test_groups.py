@@ -12,11 +12,12 @@ import pytest
 from sessionstate import (
     CloseReason,
     Session,
+    SessionClosed,
     Supervisor,
     SupervisorClosed,
     SupervisorFull,
 )
-from tests.bodies import fail
+from tests.bodies import LONG, fail
 from tests.test_admission import ended, slowly_closing, soon
 
 if TYPE_CHECKING:
@@ -66,6 +67,23 @@ class TestEvict:
         clock._loop._now += 11  # before anybody is told
         await member(supervisor, "c")
         assert (a.close_reason, b.close_reason) == (None, CloseReason.IDLE)
+
+    @pytest.mark.parametrize("when_full", ["evict", "refuse", "wait"])
+    async def test_expired_ones_though_held(
+        self, start_supervisor: StartSupervisor, clock: Clock, when_full: str
+    ) -> None:
+        """
+        A member past its deadline makes room though somebody is inside of it.
+        """
+        supervisor = await start_supervisor(max_per_group=1, when_full=when_full)
+        with pytest.raises(SessionClosed):
+            async with supervisor.session("a", group="user", max_age=10) as a:
+                clock._loop._now += 11  # before anybody is told
+                await member(supervisor, "b")
+                assert a.close_reason is CloseReason.EXPIRED
+                await asyncio.sleep(LONG)
+        assert set(supervisor) == {"b"}
+        supervisor._check()
 
     async def test_held_ones_never(self, start_supervisor: StartSupervisor) -> None:
         """

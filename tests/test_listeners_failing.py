@@ -85,6 +85,18 @@ class TestThreads:
         reason = await s.wait_closed()
         assert reason is (CloseReason.DELETED if ended else CloseReason.RESOURCE_FAILED)
 
+    async def test_cancelled_error_ends_the_session(self, s: Session, bus: Bus) -> None:
+        """
+        So does a CancelledError, though nobody cancelled anything.
+        """
+
+        def handler() -> None:
+            raise asyncio.CancelledError
+
+        s.listen(bus, "message", handler)
+        await asyncio.to_thread(bus.emit)
+        assert await s.wait_closed() is CloseReason.RESOURCE_FAILED
+
     async def test_pyee_executor(self, s: Session, log: list[str]) -> None:
         """
         An emitter that calls everything in threads is heard in the loop's thread too.

@@ -109,3 +109,38 @@ class TestMaxChildren:
         for bad, error in [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]:
             with pytest.raises(error, match="max_children must be"):
                 supervisor.attach("x", max_children=bad)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("limit", [2, None])
+    async def test_raised_while_one_waits(
+        self, start_supervisor: StartSupervisor, clock: Clock, limit: int | None
+    ) -> None:
+        """
+        A limit that is raised lets in who waits, and nobody is looked for there without a limit.
+        """
+        supervisor = await start_supervisor(when_full="wait")
+        root = await supervisor.open("root", max_children=1)
+        await child_of(root, "a")
+        opening = soon(child_of(root, "b"))
+        await clock.settle()
+        assert not opening.done()
+        await supervisor.open("root", max_children=limit)
+        supervisor._check()
+        await opening
+        assert len(root.children) == 2
+        supervisor._check()
+
+    async def test_given_later(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+        """
+        A limit that comes when there are children evicts the one idle longest of those.
+        """
+        supervisor = await start_supervisor()
+        root = await supervisor.open("root")
+        a, b, c = [await child_of(root, id) for id in "abc"]
+        await clock.advance(1)
+        for used in a, b:
+            used.touch()
+        await supervisor.open("root", max_children=3)
+        supervisor._check()
+        await child_of(root, "d")
+        assert [each.close_reason for each in (a, b, c)] == [None, None, CloseReason.EVICTED]
+        supervisor._check()

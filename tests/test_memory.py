@@ -10,6 +10,7 @@ import pytest
 
 from sessionstate import (
     CloseReason,
+    MemoryGuard,
     MemoryReport,
     Supervisor,
     attach,
@@ -247,6 +248,19 @@ class TestShedding:
             reads = machine.reads
             await clock.advance(10)
         assert machine.reads == reads
+
+    async def test_supervisor_left_by_a_clean_up(self, clock: Clock) -> None:
+        """
+        From when a clean-up leaves the supervisor, nothing is shed: the rest ends with all others.
+        """
+        guard = MemoryGuard(high=100 * MIB, low=80 * MIB, resident=lambda: 200 * MIB)
+        reasons: list[CloseReason] = []
+        async with Supervisor(memory_guard=guard) as other:
+            other.on_close(lambda _, reason: reasons.append(reason))
+            await opened(other, 10, clock)
+            other["1"].callback(other._leave)
+            await clock.advance(5)
+        assert reasons == [CloseReason.SHED] * 2 + [CloseReason.SHUTDOWN] * 8
 
 
 class TestReport:

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from sessionstate import MemoryGuard, MemoryReport, Supervisor, SupervisorClosed
+from sessionstate import (
+    MemoryGuard,
+    MemoryReport,
+    Supervisor,
+    SupervisorClosed,
+    current_supervisor,
+)
 from tests.machine import MIB, Machine, guard_of, opened
 
 if TYPE_CHECKING:
@@ -59,6 +66,56 @@ class TestFutility:
             assert guard.last_report == MemoryReport(
                 guard.last_report.begun_at, 100 * MIB, 100 * MIB, 21, over=False
             )
+
+    @pytest.mark.parametrize("max_closing", [2, 20])
+    async def test_memory_that_does_not_fall_while_clean_ups_are_crowded(
+        self, start_supervisor: StartSupervisor, clock: Clock, trims: list[str], max_closing: int
+    ) -> None:
+        """
+        A guard that may not shed all at once does not empty the server either.
+        """
+        supervisor = await start_supervisor(max_closing=max_closing)
+        await opened(supervisor, 100, clock)
+        for session in supervisor.values():
+            session.push_async_callback(asyncio.sleep, 0.1)
+        machine = Machine(supervisor)
+        machine.kept = 100 * MIB
+        async with guard_of(machine):
+            await clock.advance(100)
+        assert (len(supervisor), trims) == (100 - max_closing, ["trim"])
+
+    async def test_memory_that_falls_in_small_steps(
+        self, start_supervisor: StartSupervisor, clock: Clock, trims: list[str]
+    ) -> None:
+        """
+        What went is measured against its own share of the excess, however little max_closing lets.
+        """
+        supervisor = await start_supervisor(max_closing=1)
+        await opened(supervisor, 100, clock)
+        for session in supervisor.values():
+            session.push_async_callback(asyncio.sleep, 0.1)
+        async with guard_of(Machine(supervisor), low=50 * MIB):
+            await clock.advance(100)
+        assert (len(supervisor), trims) == (49, [])
+
+    async def test_crowded_by_others(
+        self, start_supervisor: StartSupervisor, clock: Clock, trims: list[str]
+    ) -> None:
+        """
+        A look at which none could go does not tell that it is of no use.
+        """
+        supervisor = await start_supervisor(max_closing=1)
+        await opened(supervisor, 100, clock)
+        other = await supervisor.open("other")
+        other.push_async_callback(asyncio.sleep, 3)
+        other.close_soon()
+        machine = Machine(supervisor)
+        async with guard_of(machine):
+            await clock.advance(2.5)
+            machine.base = MIB // 2
+            assert len(supervisor) == 100
+            await clock.advance(100)
+        assert (len(supervisor), trims) == (79, [])
 
     async def test_memory_that_grows(
         self, supervisor: Supervisor, machine: Machine, clock: Clock, trims: list[str]
@@ -214,6 +271,70 @@ class TestSurvival:
         assert reads == [1, 2]
         with pytest.raises(TypeError, match=r"not 0.8: write memory_guard=MemoryGuard\(high="):
             Supervisor(memory_guard=0.8)
+
+    async def test_supervisor_is_left_first(
+        self, machine: Machine, clock: Clock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """
+        A guard whose supervisor is left before it is stops by itself.
+        """
+        supervisor = Supervisor(default=False)
+        await supervisor.__aenter__()
+        machine.kept = 100 * MIB
+        async with guard_of(machine, supervisor=supervisor) as guard:
+            await supervisor.__aexit__(None, None, None)
+            await clock.advance(5)
+            assert machine.reads == 0
+            assert "stopped" in repr(guard)
+        assert not caplog.records
+
+    async def test_that_cannot_start(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A guard that cannot start keeps its supervisor from starting, which may be tried again.
+        """
+
+        def no_proc() -> None:
+            raise psutil.NoSuchProcess(1)
+
+        supervisor = Supervisor(memory_guard=MemoryGuard(high=0.8, low=0.7))
+        with monkeypatch.context() as patched:
+            patched.setattr("sessionstate._memory.resident_memory", no_proc)
+            with pytest.raises(psutil.NoSuchProcess):
+                await supervisor.__aenter__()
+        async with Supervisor():
+            pass
+        async with supervisor as entered:
+            assert current_supervisor() is entered
+            await clock.advance(2)
+
+    async def test_of_a_second_default_supervisor(
+        self, supervisor: Supervisor, clock: Clock, machine: Machine
+    ) -> None:
+        """
+        A supervisor that is refused as the second default one leaves nothing started.
+        """
+        guard = guard_of(machine)
+        other = Supervisor(memory_guard=guard)
+        timers = clock._loop.timers
+        with pytest.raises(RuntimeError, match="has a default supervisor already"):
+            await other.__aenter__()
+        assert (clock._loop.timers, "stopped" in repr(guard)) == (timers, True)
+        assert current_supervisor() is supervisor
+        await clock.advance(5)
+        assert machine.reads == 0
+        await supervisor.__aexit__(None, None, None)
+        async with other:
+            await clock.advance(1)
+        assert machine.reads == 1
+
+    async def test_of_a_supervisor_that_cannot_be_made(self, machine: Machine) -> None:
+        """
+        A guard that was given to what is no supervisor, for another error, is free for the next.
+        """
+        guard = guard_of(machine)
+        with pytest.raises(ValueError, match="max_closing must be at least 1"):
+            Supervisor(memory_guard=guard, max_closing=0)
+        Supervisor(memory_guard=guard)
 
     async def test_wrong_place(
         self, supervisor: Supervisor, start_supervisor: StartSupervisor, machine: Machine

@@ -135,6 +135,26 @@ def test_signal_after_main_returned() -> None:
     assert sorted(log) == ["executor", "generator", "leftover"]
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_signal_after_the_last_await(again: bool) -> None:
+    """
+    One that comes when main awaits nothing any more is the exit status, once main has returned.
+    """
+    log: list[str] = []
+
+    async def main() -> None:
+        await asyncio.sleep(1)
+        send(SIGNALS[0])
+        if again:
+            send(SIGNALS[-1])
+        log.append("returned")
+
+    with pytest.raises(SystemExit) as caught:
+        run(main())
+    assert caught.value.code == 128 + SIGNALS[0]
+    assert log == ["returned"]
+
+
 def test_signal_in_a_closed_loop() -> None:
     """
     A signal that comes when main was given up and its loop is closed raises nothing.

@@ -112,6 +112,29 @@ class TestInstalling:
         assert len(errors) == 1
         assert "outside of the main thread" in errors[0]
 
+    @pytest.mark.parametrize("server", ["run", "a server"])
+    def test_given_back_too_late(self, server: str) -> None:
+        """
+        A server's handler may stand over ours until the supervisor was left: the next restores all.
+        """
+
+        async def serve() -> None:
+            async with supervisor:
+                pass
+
+        supervisor = Supervisor()
+        supervisor.install_signal_handlers()
+        if server == "run":
+            sessionstate.run(serve(), loop_factory=virtual_time.VirtualLoop)
+        else:
+            ours = signal.signal(FIRST, lambda *_: None)
+            virtual_time.run(serve())
+            signal.signal(FIRST, ours)
+        following = Supervisor()
+        assert following.install_signal_handlers() == SIGNALS
+        multiplexer.release(following)
+        assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_DFL}
+
     def test_several_supervisors(self) -> None:
         """
         One handler serves all supervisors, and goes with the last of them.

@@ -5,11 +5,12 @@ What timers do when they ring, and what becomes of their errors.
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sessionstate import CloseReason, Session, SessionClosed, Supervisor
+from sessionstate import CloseReason, Session, SessionClosed, Supervisor, current_session
 from tests.bodies import LONG, fail, sweep
 from tests.virtual_time import VirtualLoop
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
+
+request: ContextVar[str] = ContextVar("request")
 
 
 class TestFailing:
@@ -47,6 +50,23 @@ class TestFailing:
         session.call_later(1, work)
         await clock.advance(3)
         assert session.close_reason is CloseReason.RESOURCE_FAILED
+
+    async def test_cancelled_error(self, supervisor: Supervisor, clock: Clock) -> None:
+        """
+        So does one that raises CancelledError, though nobody cancelled anything.
+        """
+        loop = asyncio.get_running_loop()
+        cancelled = loop.create_future()
+        cancelled.cancel()
+        session = await supervisor.open("a")
+        async with supervisor.attach("a", stall_timeout=LONG):
+            session.call_later(1, cancelled.result)
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.sleep(LONG)
+            error = session.exception
+        assert isinstance(error, RuntimeError)
+        assert isinstance(error.__cause__, asyncio.CancelledError)
+        assert supervisor.statistics().restarts == 0
 
     async def test_others_ring(self, supervisor: Supervisor, clock: Clock, log: list[str]) -> None:
         """
@@ -97,6 +117,29 @@ class TestFailing:
         assert sweep("expiry") >= 1
         await clock.advance(3)
         assert log == ["x"]
+
+
+class TestContext:
+    @pytest.mark.parametrize("kind", ["plain", "async"])
+    async def test_is_that_of_the_caller(
+        self, supervisor: Supervisor, clock: Clock, log: list[str], kind: str
+    ) -> None:
+        """
+        A timer sees its caller's context variables and its own session, be it async or not.
+        """
+
+        def plain() -> None:
+            log.append(f"{request.get()} {current_session().id}")
+
+        async def work() -> None:
+            plain()
+
+        session = await supervisor.open("a")
+        token = request.set("first")
+        session.call_later(1, plain if kind == "plain" else work)
+        request.reset(token)
+        await clock.advance(2)
+        assert log == ["first a"]
 
 
 class TestFromATimer:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from fractions import Fraction
+from itertools import pairwise
 from math import inf, nan
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,7 @@ class TestWeight:
             assert supervisor.close_soon("new b")
             assert supervisor.close_soon("new c")
 
-    @pytest.mark.parametrize("bad", [-1, inf, nan, -0.5])
+    @pytest.mark.parametrize("bad", [-1, inf, nan, -0.5, 10**400, -(10**400)])
     async def test_nonsense(self, supervisor: Supervisor, bad: float) -> None:
         """
         A weight is a finite number from 0.
@@ -303,3 +304,45 @@ class TestChanged:
             b.weight = 6
         assert "session 'a' (evicted)" in caplog.text
         assert (set(supervisor), b.weight) == ({"b"}, 6)
+
+
+class TestSlices:
+    async def test_leave_turns_to_others(
+        self, start_supervisor: StartSupervisor, clock: Clock
+    ) -> None:
+        """
+        When many have to go, the work is cut by time: longest idle first, as many as needed.
+        """
+        supervisor = await start_supervisor(max_weight=1000, max_sessions=None)
+        loop = clock._loop
+        light = [await supervisor.open(str(number), weight=1) for number in range(600)]
+        for session in light:  # each end costs 0.1 ms of the virtual time
+            session.callback(lambda: loop._move(loop.time() + 0.0001))
+        turns = []
+        async with supervisor.session("heavy") as heavy:
+            begun = loop.time()
+            heavy.weight = 700
+            heavy.weight = 900
+            assert loop.time() - begun < 0.002
+            while supervisor.statistics().weight > 1000:
+                turns.append(loop.time())
+                await asyncio.sleep(0)
+            assert max(after - before for before, after in pairwise(turns)) < 0.001
+            await clock.settle()
+            assert list(supervisor) == [*(each.id for each in light[500:]), "heavy"]
+        supervisor._check()
+
+    async def test_supervisor_left_meanwhile(self, clock: Clock) -> None:
+        """
+        Who is still to go when the supervisor is left ends with all others.
+        """
+        reasons: list[CloseReason] = []
+        async with Supervisor(max_weight=100) as supervisor:
+            supervisor.on_close(lambda _, reason: reasons.append(reason))
+            loop = clock._loop
+            for number in range(100):
+                session = await supervisor.open(str(number), weight=1)
+                session.callback(lambda: loop._move(loop.time() + 0.0001))
+            (await supervisor.open("heavy")).weight = 90
+        assert len(reasons) == 101
+        assert 0 < reasons.count(EVICTED) < 50
