@@ -28,7 +28,7 @@ def _of_default(described: Callable[P, Block]) -> Callable[P, Block]:
 
 
 @_of_default
-def session(  # type: ignore[empty-body]
+def session(
     id: str | None = None,
     *,
     linger: Seconds | Unset = UNSET,
@@ -47,10 +47,11 @@ def session(  # type: ignore[empty-body]
 
     .. versionadded:: 0.1
     """
+    raise NotImplementedError  # pragma: no cover - the method of this name is called
 
 
 @_of_default
-def attach(  # type: ignore[empty-body]
+def attach(
     id: str,
     *,
     create: bool = True,
@@ -70,3 +71,4 @@ def attach(  # type: ignore[empty-body]
 
     .. versionadded:: 0.1
     """
+    raise NotImplementedError  # pragma: no cover - the method of this name is called

@@ -251,12 +251,12 @@ class Block(Holder):
                 self.task.uncancel()
         around = ending or session._ending
         asked = around is not None and self.task is not None and around.asking is self.task
-        if around is not None and around.session is not None:
-            if ending is None:  # else it was left before those inside were counted
-                around.block_left(self)
-                if self.owner and asked:
-                    ending = around
-                    ending.claimed = True
+        # What this block decided began when it was left: it was not counted among those inside.
+        if ending is None and around is not None and around.session is not None:
+            around.block_left(self)
+            if self.owner and asked:
+                ending = around
+                ending.claimed = True
         interruption: BaseException | None = None
         try:
             if (

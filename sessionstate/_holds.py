@@ -27,6 +27,7 @@ class Holder:
             """
             Who holds, for people.
             """
+            raise NotImplementedError
 
     @property
     def runs(self) -> bool:
