@@ -254,7 +254,8 @@ class ExpiringMap(Keeping[K, V], Generic[K, V]):
         if self._loads:
             self._detach(key)
         entry = self._entries[key]
-        if self._clock() >= entry.due:
+        now = self._clock()
+        if now >= entry.tick and now >= entry.due:
             self._remove(entry, self._cause(entry))
             self._finish()
             raise KeyError(key)
@@ -297,12 +298,14 @@ class ExpiringMap(Keeping[K, V], Generic[K, V]):
             KeyError: If the map is empty.
         """
         now = self._clock()
-        for key in reversed(self._entries):
-            entry = self._entries[key]
+        while self._entries:
+            key, entry = self._entries.popitem()
             if now < entry.due:
-                self._remove(entry, EvictionCause.DELETED)
+                self._part(entry, EvictionCause.DELETED)
                 self._finish()
                 return key, entry.value
+            self._part(entry, self._cause(entry))
+        self._finish()
         raise KeyError("popitem(): the map is empty")
 
     def clear(self) -> None:

@@ -243,7 +243,8 @@ class Keeping(Container[K, V], Generic[K, V]):
         ripe = self._ripe
         while ripe and most > 0:
             most -= 1
-            entry = ripe[next(reversed(ripe))]
+            entry = ripe.popitem()[1]
+            entry.bucket = None
             self._remove(entry, self._cause(entry))
         self._look_again()
         return now >= self._ticks.next
@@ -262,6 +263,10 @@ class Keeping(Container[K, V], Generic[K, V]):
 
     def _remove(self, entry: Entry[K, V], cause: EvictionCause) -> None:
         del self._entries[entry.key]
+        self._part(entry, cause)
+
+    def _part(self, entry: Entry[K, V], cause: EvictionCause) -> None:
+        """Let go of *entry*, which is not among the entries any more."""
         if self._ring is not None:
             entry.leave()
         if self._weigher is not None:

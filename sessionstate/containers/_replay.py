@@ -228,7 +228,7 @@ class ReplayGuard:
         """
         # In one piece, as it is what a request costs.
         book = self._plain
-        if signed_at is not None or self._signed.rows:
+        if signed_at is not None or self._signed.rows or self._claims:
             return self._see(key, signed_at, None)
         rows, ticks, now = book.rows, book.ticks, book.clock()
         number = len(rows)
@@ -249,8 +249,9 @@ class ReplayGuard:
         Return a block that claims *key*: ``with guard.claim(key) as first:``, or ``async with``.
 
         It gives what `first_seen` returns, and raises what that raises. Whoever comes while the
-        block runs is a later one. If the block that was first is left with an error, the key is
-        forgotten, so that the sender's next attempt is not taken for a replay.
+        block runs is a later one, as long as the window is open. If the block that was first is
+        left with an error, the key is forgotten, so that the sender's next attempt is not taken for
+        a replay; whoever was first in a later window keeps it.
 
         Args:
             key: What must not come twice, such as a webhook's signature.

@@ -28,7 +28,7 @@ class Load(Flight, Generic[K, V]):
         self.key = key
         self.needs = {}
         self.waiters = {}
-        self._container = container
+        self._container: Container[K, V] | None = container
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, factory: Callable[[], Awaitable[V]]) -> None:
@@ -41,14 +41,17 @@ class Load(Flight, Generic[K, V]):
 
     async def _run(self, factory: Callable[[], Awaitable[V]]) -> None:
         value = await self.make(factory)
-        if self._container._loads.get(self.key) is self:
+        container = self._container
+        assert container is not None
+        if container._loads.get(self.key) is self:
             self._forget()
-            self._container[self.key] = value
+            container[self.key] = value
         self.land(value)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._task = None  # whose context leads here
         self._forget()
+        self._container = None  # tasks that the factory began have this load in their contexts
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self.fail(lambda: error)
@@ -57,6 +60,8 @@ class Load(Flight, Generic[K, V]):
 
     def _forget(self) -> None:
         container = self._container
+        if container is None:
+            return
         container._adrift.pop(self, None)
         if container._loads.get(self.key) is self:
             del container._loads[self.key]
