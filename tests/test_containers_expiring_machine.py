@@ -276,6 +276,7 @@ class ExpiringMachine(RuleBasedStateMachine):
         if not self.live():
             with pytest.raises(KeyError):
                 self.map.popitem()
+            self.settle()
         else:
             key, value = self.map.popitem()
             assert self.live()[key] == value

@@ -49,7 +49,9 @@ class Container(MutableMapping[K, V], Generic[K, V]):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         name = type(self).__name__
-        raise TypeError(f"{name} cannot be copied or pickled: dict(each.items()) copies what it holds")
+        raise TypeError(
+            f"{name} cannot be copied or pickled: dict(each.items()) copies what it holds"
+        )
 
     async def get_or_create(self, key: K, factory: Callable[[], Awaitable[V]]) -> V:
         """
