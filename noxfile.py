@@ -58,6 +58,17 @@ show_pyenv_versions()
 INTERPRETERS = [AT_HAND, *(v for v in SUPPORTED if v != AT_HAND and is_installed(v))]
 
 
+PROGRAMS = ("cli", "demo", "examples", "servers")
+"""What the tests are about that run programs."""
+
+
+def without(*names: str) -> list[str]:
+    """
+    Return the options that leave out the tests of these *names*.
+    """
+    return [f"--ignore-glob=tests/test_{name}*.py" for name in names]
+
+
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
     """
     Install the tree, in place, with *extras* and the dependency *groups*.
@@ -83,7 +94,8 @@ def tests(session: nox.Session) -> None:
     install(session, "test", extras="demo,examples")
     session.run("pytest", *session.posargs)
     if session.python == SUPPORTED[0] and sys.platform != "win32":
-        session.run("pytest", "--uvloop", *session.posargs)
+        # Not what has a loop or a process of its own, for which this would be the same again.
+        session.run("pytest", "--uvloop", *without(*PROGRAMS, "*machine"), *session.posargs)
 
 
 @nox.session
@@ -92,10 +104,8 @@ def coverage(session: nox.Session) -> None:
     Every branch of the core is taken.
     """
     install(session, "coverage")
-    # The demo, the examples and the servers run in processes of their own, which count for nothing.
-    apart = ("cli", "demo", "examples", "servers")
-    others = [f"--ignore-glob=tests/test_{name}*.py" for name in apart]
-    session.run("coverage", "run", "-m", "pytest", *others, *session.posargs)
+    # What runs in a process of its own is not counted.
+    session.run("coverage", "run", "-m", "pytest", *without(*PROGRAMS), *session.posargs)
     session.run("coverage", "report")
 
 
@@ -200,6 +210,5 @@ def wheel(session: nox.Session) -> None:
     session.run(python, "-m", "pip", "install", "-q", *requirements, external=True)
     with session.chdir(tree):
         # The examples need other people's servers, and have a session of their own.
-        others = [f"--ignore-glob=tests/test_{name}*.py" for name in ("examples", "servers")]
-        command = [python, "-m", "pytest", *others, *session.posargs]
+        command = [python, "-m", "pytest", *without("examples", "servers"), *session.posargs]
         session.run(*command, env={"PYTHONPATH": None}, external=True)
