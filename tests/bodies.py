@@ -80,6 +80,7 @@ def sweep(name: str = "") -> int:
     """
     found = [each for each in gc.get_objects() if isinstance(each, asyncio.Task)]
     found = [each for each in found if not each.done() and name in each.get_name()]
+    found = [each for each in found if not each.get_loop().is_closed()]
     for task in found:
         task.cancel()
     return len(found)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sessionstate import Supervisor
+from sessionstate import Session, SessionMap, Supervisor
 from sessionstate._last import _forked, _inherited, abandon, abandon_all
 from sessionstate._signals import SIGNALS, _before_fork, _everywhere, multiplexer
 from sessionstate._signals import _forked as _handlers_forked
@@ -169,6 +169,30 @@ def test_nothing_is_dropped(runner: asyncio.Runner, log: list[str]) -> None:
     runner.run(supervisor.__aexit__(None, None, None))
     runner.run(asyncio.sleep(LONG))
     assert log == []
+    del _inherited[kept:]
+
+
+def test_handles(runner: asyncio.Runner) -> None:
+    """
+    Handles of every kind say whose they are: of live sessions, and of what had ended before.
+    """
+
+    async def begin() -> tuple[Supervisor, list[Session]]:
+        supervisor = await Supervisor().__aenter__()
+        live, closed = await supervisor.open("live"), await supervisor.open("closed")
+        await closed.aclose()
+        return supervisor, [live, closed]
+
+    supervisor, sessions = runner.run(begin())
+    values = SessionMap[int]("values", supervisor=supervisor)
+    kept = len(_inherited)
+    _forked()
+    for session in sessions:
+        with pytest.raises(RuntimeError, match="belong to the parent process"):
+            session.callback(print)
+        with pytest.raises(RuntimeError, match="belong to the parent process"):
+            values[session] = 1
+    assert dict(supervisor) == {}
     del _inherited[kept:]
 
 

@@ -144,3 +144,19 @@ class TestMaxChildren:
         await child_of(root, "d")
         assert [each.close_reason for each in (a, b, c)] == [None, None, CloseReason.EVICTED]
         supervisor._check()
+
+    async def test_repeated(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+        """
+        To repeat the limit changes nothing: whoever waits goes on waiting.
+        """
+        supervisor = await start_supervisor(when_full="wait")
+        root = await supervisor.open("root", max_children=1)
+        child = await child_of(root, "a")
+        opening = soon(child_of(root, "b"))
+        await clock.settle()
+        await supervisor.open("root", max_children=1)
+        supervisor._check()
+        await clock.settle()
+        assert not opening.done()
+        child.close_soon()
+        await opening
