@@ -234,7 +234,8 @@ class Supervisor(Entrances):
         For programs that do not start with `sessionstate.run`, under which there is no need of it.
         On such a signal (on Windows: SIGBREAK) every session is ended as by leaving the supervisor,
         within `shutdown_timeout`, and then the process ends by that signal. A second signal changes
-        nothing. What the program does after the supervisor is not reached.
+        nothing. What the program does after the supervisor is not reached. The signal comes to the
+        main thread, which waits for supervisors in the loops of other threads.
 
         A signal that is ignored, or handled by somebody else such as a server, is left alone. It
         may be called before the supervisor is entered: beneath a server that handles the signals
