@@ -5,6 +5,7 @@ Loads that all who wait share, in ExpiringMap and LRUCache.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import weakref
 from collections.abc import Awaitable, Callable
@@ -356,6 +357,30 @@ class TestEnd:
             assert gone() is None
         finally:
             gc.enable()
+
+    @pytest.mark.parametrize("works", [True, False])
+    async def test_what_a_factory_began_does_not_hold_the_container(self, works: bool) -> None:
+        """
+        A task that outlives its load, as a connection's reader does, holds no other's entries.
+        """
+        entries: ExpiringMap[str, str] = ExpiringMap()
+        readers: list[asyncio.Task[None]] = []
+
+        async def load() -> str:
+            readers.append(asyncio.create_task(asyncio.sleep(100)))
+            if not works:
+                raise OSError("down")
+            return "connection"
+
+        with contextlib.suppress(OSError):
+            await entries.get_or_create("key", load)
+        await asyncio.sleep(0)
+        gone = weakref.ref(entries)
+        del entries
+        gc.collect()
+        assert gone() is None
+        readers[0].cancel()
+        await asyncio.wait(readers)
 
     async def test_a_value_that_does_not_fit_is_the_waiters_error(self) -> None:
         """
