@@ -5,13 +5,14 @@ What the tests of processes have in common: children, what is left of them, and 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import secrets
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -28,6 +29,17 @@ PATIENCE = 20.0  # seconds until a test gives up: no result depends on it
 
 needs_posix = pytest.mark.skipif(not POSIX, reason="needs process groups, sh, fork or SIGTERM")
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="needs what only Linux has")
+
+
+def can_ask() -> bool:
+    """
+    Tell whether a process can be asked to end: on Windows through a console, if there is one.
+    """
+    if POSIX:
+        return True
+    windows: Any = ctypes
+    wine = hasattr(windows.windll.ntdll, "wine_get_version")  # whose consoles pass no Ctrl+Break on
+    return bool(windows.windll.kernel32.GetConsoleCP()) and not wine
 
 
 def child(*what: object) -> list[str]:
