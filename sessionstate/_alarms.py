@@ -13,6 +13,7 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ._context import Task
 from ._deadlines import DeadlineQueue, discard, grain_of
 from ._events import logger
 from ._expiry import SLICE, delay_until
@@ -126,8 +127,12 @@ class Tenant(Protocol):
     def _overdue(self) -> None:
         """Let go of what is due."""
 
-    def _vacate(self, ended: Callable[[], Exception]) -> None:
-        """Let go of everything, as the owner ends; from now on writes raise ``ended()``."""
+    def _vacate(self, ended: Callable[[], Exception]) -> list[Task]:
+        """
+        Let go of everything, as the owner ends; from now on writes raise ``ended()``.
+
+        Returns the tasks that were cancelled for that, and are to be waited for.
+        """
 
 
 class Tenancy(Alarm):
@@ -157,13 +162,12 @@ class Tenancy(Alarm):
         if tenant is not None:
             tenant._overdue()
 
-    def vacate(self, ended: Callable[[], Exception]) -> None:
-        """Let the tenant know that its owner ends."""
+    def vacate(self, ended: Callable[[], Exception]) -> list[Task]:
+        """Let the tenant know that its owner ends; return the tasks to be waited for."""
         self.clear()
         self.row = None
         tenant = self._tenant()
-        if tenant is not None:
-            tenant._vacate(ended)
+        return [] if tenant is None else tenant._vacate(ended)
 
     def _gone(self, _: object) -> None:
         self._tenant = _nobody  # the collector leaves a weak reference its callback: a cycle

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import CancelledError
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from subprocess import PIPE, CompletedProcess
 from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack, cast, overload
@@ -12,7 +13,7 @@ from ._alarms import Alarm, Tenancy, Tenant
 from ._belongings import Belongings, callable_
 from ._clock import UNSET, Seconds, seconds
 from ._commands import Command, CommandLine, ProcessOptions, Stream
-from ._context import describe
+from ._context import Task, describe
 from ._listeners import Emitter, Handler, listen
 from ._processes import GRACE, OwnedProcess, begin
 from ._resources import Callback, cancelled_outside, context_of
@@ -212,8 +213,30 @@ class Dependants(Belongings):
         """Let a container expire promptly, and empty it when the session ends."""
         self._check_open()
         tenancy = Tenancy(self._supervisor._bells, tenant)
-        tenancy.row = self.callback(tenancy.vacate, self._closed_error)
+        tenancy.row = Vacating(self, tenancy.vacate, (self._closed_error,), {})
+        self._own(tenancy.row)
         return tenancy
+
+
+class Vacating(Callback):
+    """The end of what keeps things for the session, and of the loads that are under way there."""
+
+    __slots__ = ()
+
+    def run(self, thrown: BaseException | None) -> Awaitable[object] | None:  # noqa: ARG002
+        self._session = None
+        tasks = cast("list[Task]", self._call(*self._args))
+        return Settling(tasks) if tasks else None
+
+
+class Settling:
+    """Waits for tasks, if anybody waits for it."""
+
+    def __init__(self, tasks: list[Task]) -> None:
+        self._tasks = tasks
+
+    def __await__(self) -> Generator[Any, Any, object]:
+        return asyncio.wait(self._tasks).__await__()
 
 
 class Timer(Callback, Alarm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import TYPE_CHECKING
 
 import anyio
@@ -134,11 +135,18 @@ class Shutdown:
             await self._woken()
         if self._timer is not None:
             self._timer.cancel()
+        loads: list[Task] = []
         for tenancy in list(supervisor._tenancies):
             try:
-                tenancy.vacate(supervisor._left_error)
+                loads += tenancy.vacate(supervisor._left_error)
             except Exception:
                 logger.exception("a container of supervisor %r failed to end", supervisor.name)
+        if loads:
+            ends = min(
+                supervisor._shutdown_ends, supervisor._loop.time() + supervisor._close_timeout
+            )
+            left = max(0.0, ends - supervisor._loop.time())
+            await asyncio.wait(loads, timeout=None if left == inf else left)
         supervisor._expiry.stop()
         supervisor._bells.stop()
         supervisor._observers.end()

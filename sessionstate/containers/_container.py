@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
@@ -99,13 +100,13 @@ class Container(MutableMapping[K, V], Generic[K, V]):
         if load is not None:
             self._adrift[load] = None
 
-    def _vacate(self, ended: Callable[[], Exception]) -> None:
+    def _vacate(self, ended: Callable[[], Exception]) -> list[asyncio.Task[None]]:
         """Let go of everything, as the owner ends."""
         self._over = ended
         self._tenancy = None
-        for under_way in [*self._loads.values(), *self._adrift]:
-            under_way.end(ended)
+        tasks = [load.end(ended) for load in [*self._loads.values(), *self._adrift]]
         self.clear()
+        return [task for task in tasks if task is not None]
 
     def _overdue(self) -> None:
         """Let go of what is due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Hashable
 from datetime import datetime
@@ -101,12 +102,13 @@ class Book:
             pass
         self.ticks.rearm(now=now >= self.ticks.next)
 
-    def _vacate(self, ended: Callable[[], Exception]) -> None:
+    def _vacate(self, ended: Callable[[], Exception]) -> list[asyncio.Task[None]]:
         self.over = ended
         self.rows.clear()
         self.both.clear()
         self.ticks.clear()
         self.ticks.next = -inf  # so that whoever comes looks here first
+        return []
 
     def _check(self) -> None:
         """Raise AssertionError unless every invariant holds."""

@@ -69,10 +69,12 @@ class Load(Flight, Generic[K, V]):
     def _cancelled(self) -> Exception:
         return RuntimeError(f"the load of {self.key!r} was cancelled, by itself or from outside")
 
-    def end(self, ended: Callable[[], Exception]) -> None:
-        """Give the load up, as the container's owner ends, and tell that to those who wait."""
+    def end(self, ended: Callable[[], Exception]) -> asyncio.Task[None] | None:
+        """Give the load up, as the container's owner ends; return its task, if it still runs."""
+        task = self._task
         self.fail(ended)
         self.give_up()
+        return task
 
     def give_up(self) -> None:
         """Cancel the load, once; who asks next begins another."""
