@@ -19,7 +19,7 @@ import anyio
 import anyio.lowlevel
 
 from ._bounds import Wanted
-from ._context import current, current_task, would_deadlock
+from ._context import Task, current, current_task, would_deadlock
 from ._holds import Holder
 from ._reasons import CloseReason
 from ._session import Session
@@ -70,6 +70,7 @@ class Block(Holder):
     strict = False
     """Whether it opens no session where there is none."""
 
+    task: Task | None
     token: Token[Session]
     """What makes the session around the current one again."""
 

@@ -114,9 +114,9 @@ class MemoryGuard:
         resident: Callable[[], int] | None = None,
         supervisor: Supervisor | None = None,
     ) -> None:
-        self.high = _bytes("high", high)
+        self.high: int = _bytes("high", high)
         """Where shedding begins, in bytes."""
-        self.low = _bytes("low", low)
+        self.low: int = _bytes("low", low)
         """Where it stops, in bytes."""
         if self.low >= self.high:
             raise ValueError(

@@ -76,6 +76,7 @@ class Session(Tied):
     opened_at: float
     """When it was opened, in seconds of the supervisor's clock."""
 
+    last_used: float
     _chunk: dict[Any, None] | None
     _left: tuple[CloseReason, BaseException | None] | None
     _end: tuple[CloseReason, float] | None
