@@ -28,12 +28,18 @@ SET_PDEATHSIG: Final = 1
 
 # It runs in the child, which execs the command: the number of its process stays.
 WRAPPER: Final = f"""\
-import ctypes, os, sys
+import ctypes, os, signal, sys
 parent, number = int(sys.argv[1]), int(sys.argv[2])
 ctypes.CDLL(None).prctl({SET_PDEATHSIG}, number, 0, 0, 0)
 if os.getppid() != parent:
     os.kill(os.getpid(), number)
-os.execvp(sys.argv[3], sys.argv[3:])
+# What this interpreter has changed for itself is not for the command.
+for name in ("SIGPIPE", "SIGXFSZ"):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
+os.environ["LC_CTYPE"] = sys.argv[3]
+if not sys.argv[3]:
+    del os.environ["LC_CTYPE"]
+os.execvp(sys.argv[4], sys.argv[4:])
 """
 
 
@@ -90,7 +96,7 @@ class Command:
         stderr: Stream,
         subreaper: bool = False,
         parent_death_signal: signal.Signals | None = None,
-        umask: int = -1,
+        umask: int | None = -1,
         **options: Any,  # noqa: ANN401 - see ProcessOptions
     ) -> None:
         for name in options.keys() - ProcessOptions.__annotations__.keys():
@@ -98,11 +104,17 @@ class Command:
             raise TypeError(f"a process has no option {name!r}{advice}")
         self._args, self._shell = _arguments(command)
         first = self._args if isinstance(self._args, str | bytes) else self._args[0]
-        self.name = os.fsdecode(first).partition("\n")[0][:40]
-        env = options.pop("env", None)
-        env = dict(os.environ if env is None else env)
+        self.name: str = os.fsdecode(first).partition("\n")[0][:40]
+        for name, stream in (("stdin", stdin), ("stdout", stdout), ("stderr", stderr)):
+            if not (stream is None or isinstance(stream, int) or hasattr(stream, "fileno")):
+                raise TypeError(
+                    f"{name} must be PIPE, DEVNULL, a file descriptor or an open file, not "
+                    f"{stream!r}: open() it first"
+                )
+        env = _environment(options.pop("env", None))
+        outer = env.get(MARK) or os.environ.get(MARK)  # an owner outside finds it by that
         self.mark = secrets.token_hex(8)
-        env[MARK] = f"{env[MARK]}:{self.mark}" if env.get(MARK) else self.mark
+        env[MARK] = f"{outer}:{self.mark}" if outer else self.mark
         self._given: dict[str, Any] = {
             **{name: value for name, value in options.items() if value is not None},
             "stdin": stdin,
@@ -110,7 +122,7 @@ class Command:
             "stderr": stderr,
             "env": env,
         }
-        if umask >= 0:
+        if umask is not None and umask >= 0:
             self._given["umask"] = umask
         self._death_signal = parent_death_signal
         if not LINUX and (subreaper or parent_death_signal is not None):
@@ -132,7 +144,8 @@ class Command:
             args = ["/bin/sh", "-c", cast("str", args)]
         self._check_exists(os.fsdecode(args[0]))  # type: ignore[arg-type]
         number = int(signal.Signals(self._death_signal))
-        wrapper = [sys.executable, "-ISc", WRAPPER, str(os.getpid()), str(number)]
+        locale = given["env"].get("LC_CTYPE", "")
+        wrapper = [sys.executable, "-ISc", WRAPPER, str(os.getpid()), str(number), locale]
         return {**given, "args": [*wrapper, *args], "shell": False}
 
     def _check_exists(self, program: str) -> None:
@@ -141,6 +154,20 @@ class Command:
             program = str(Path(os.fsdecode(self._given.get("cwd", "."))) / program)
         if shutil.which(program, path=self._given["env"].get("PATH")) is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+
+
+def _environment(given: object) -> dict[str, str]:
+    if given is None:
+        return dict(os.environ)
+    if not isinstance(given, Mapping):
+        raise TypeError(f"env must be a mapping of str to str, not {given!r}")
+    env = dict(cast("Mapping[object, object]", given))
+    for name, value in env.items():
+        if not (isinstance(name, str) and isinstance(value, str | PathLike)):
+            raise TypeError(
+                f"env[{name!r}] is {value!r}, but must be a str: write str(...) around it"
+            )
+    return cast("dict[str, str]", env)
 
 
 def _arguments(command: CommandLine) -> tuple[str | bytes | list[PathOrText], bool]:

@@ -16,6 +16,7 @@ from ._resources import hide
 
 LIMIT: Final = 2**17  # bytes kept of what nobody reads: what asyncio's own streams keep
 STEPS: Final = 3  # of the loop, within which it closes what is to be closed
+LAST: Final = 2**20  # bytes read of what a process wrote last: what its pipe holds at most
 ENDLESS: Final = sys.maxsize
 
 
@@ -45,21 +46,25 @@ class Output(anyio.abc.ByteReceiveStream, asyncio.Protocol):
     # What is done with what comes
 
     def keep_all(self) -> None:
-        """Keep everything: the rest is bounded, or somebody else bounds it."""
+        """Keep everything: somebody else bounds it."""
         self._set(ENDLESS, pauses=False)
 
     def keep_some(self) -> None:
         """Let the process wait for a reader."""
         self._set(LIMIT, pauses=True)
 
+    def keep_last(self) -> None:
+        """Keep what the process wrote last, and let wait what it left."""
+        self._set(max(LIMIT, len(self._buffer)) + LAST, pauses=True)
+
+    def let_wait(self) -> None:
+        """Read no more, and let who writes wait."""
+        self._set(0, pauses=True)
+
     def drop_rest(self, *, unless_read: bool = False) -> None:
         """Keep what is kept, and drop what does not fit."""
         if not (unless_read and self._begun):
             self._set(LIMIT, pauses=False)
-
-    def drop_all(self) -> None:
-        """Drop what comes from now on."""
-        self._set(0, pauses=False)
 
     def _set(self, room: int, *, pauses: bool) -> None:
         self._room, self._pauses = room, pauses
@@ -136,7 +141,7 @@ class Output(anyio.abc.ByteReceiveStream, asyncio.Protocol):
         if self._closed:
             return
         came = len(data)
-        if not self._pauses:
+        if self.dropped or not self._pauses:
             room = 0 if self.dropped else max(0, self._room - len(self._buffer))
             self.dropped += max(0, len(data) - room)
             data = data[:room]
@@ -158,6 +163,13 @@ class Output(anyio.abc.ByteReceiveStream, asyncio.Protocol):
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
+
+
+def check_bytes(what: str, data: object) -> None:
+    """Refuse what is no bytes."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        advice = ": write .encode() behind it" if isinstance(data, str) else ""
+        raise TypeError(f"{what} must be bytes, not {data!r:.60}{advice}")
 
 
 class Input(anyio.abc.ByteSendStream, asyncio.BaseProtocol):
@@ -207,6 +219,7 @@ class Input(anyio.abc.ByteSendStream, asyncio.BaseProtocol):
             transport.abort()
 
     def _write(self, data: bytes) -> None:
+        check_bytes("what is sent", data)
         if self._closed or self._lost or self._transport is None:
             self._raise()
         assert self._transport is not None
@@ -239,13 +252,14 @@ class Pipes:
     The pipes of one process that are ours.
     """
 
-    __slots__ = ("_ends", "stderr", "stdin", "stdout")
+    __slots__ = ("_closed", "_ends", "stderr", "stdin", "stdout")
 
     def __init__(self) -> None:
         self.stdin: Input | None = None
         self.stdout: Output | None = None
         self.stderr: Output | None = None
         self._ends: list[IO[bytes] | None] = []
+        self._closed = False
 
     def own(self, popen: subprocess.Popen[bytes]) -> None:
         """Take what it has of the pipes, to be closed whatever comes of them."""
@@ -291,6 +305,10 @@ class Pipes:
         """
         return [output for output in (self.stdout, self.stderr) if output is not None]
 
+    def ended(self) -> bool:
+        """Tell whether all output was read."""
+        return all(output.ended.done() for output in self.outputs)
+
     async def read_out(self, seconds: float) -> None:
         """Wait until all output was read, but not longer than that."""
         pending = [output.ended for output in self.outputs if not output.ended.done()]
@@ -298,7 +316,10 @@ class Pipes:
             await asyncio.wait(pending, timeout=seconds)
 
     async def aclose(self, *, keep: bool) -> None:
-        """Close all, whoever cancels this; with *keep*, what was read may still be received."""
+        """Close all, once, whoever cancels this; with *keep*, what was read may be received."""
+        if self._closed:
+            return
+        self._closed = True
         if self.stdin is not None:
             self.stdin.abort()
         for output in self.outputs:

@@ -9,6 +9,7 @@ synchronous step, so that nothing can come between a process and its owner: asyn
 from __future__ import annotations
 
 import asyncio
+import errno
 import importlib
 import os
 import signal
@@ -18,13 +19,15 @@ import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
 from ._commands import Command
+from ._events import logger
 from ._jobs import CREATE_NEW_PROCESS_GROUP, CREATE_SUSPENDED, Job
-from ._strays import left_of
+from ._strays import Left, Question, Seen, all_facts, census
 
 if TYPE_CHECKING:
     from ._session import Session
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 WINDOWS = sys.platform == "win32"
 PAUSE = 0.05  # seconds at most between two looks at what was told to end
+NOT_NOW: Final = (errno.EMFILE, errno.ENFILE)  # another look may well succeed
+UNKNOWN: Final = 255  # what a process ended with whose status somebody else has taken: as asyncio
 
 
 class Tree(ABC):
@@ -58,6 +63,10 @@ class Tree(ABC):
     def ours(self) -> bool:
         """Tell whether this process started it, and not one that this was forked from."""
         return self._made_in == os.getpid()
+
+    def poll(self) -> int | None:
+        """Return what the process ended with; None while it runs."""
+        return self.popen.poll()
 
     @abstractmethod
     def ask(self) -> None:
@@ -113,20 +122,41 @@ class Group(Tree):
     A process group, and the processes that left it.
 
     A group is there until its dead are reaped, which takes who inherits them a while. Its number is
-    that of its first process, and the system gives it to nobody else meanwhile: once the group was
-    seen empty, nothing is sent to that number any more.
+    that of its first process, and the system gives it to nobody else meanwhile: once the system has
+    no such group, nothing is sent to that number any more.
     """
 
-    __slots__ = ("_empty", "_left", "_mark")
+    __slots__ = ("_empty", "_left", "_mark", "_only_dead")
 
     def __init__(self, session: Session, popen: subprocess.Popen[bytes], mark: str) -> None:
         super().__init__(session, popen)
         self._mark = mark
-        self._empty = False
+        self._empty = self._only_dead = False
         self._left: list[psutil.Process] = []
+
+    def poll(self) -> int | None:
+        popen = self.popen
+        if popen.returncode is None and hasattr(os, "waitid"):
+            # Popen takes a status that somebody else has taken for 0.
+            try:
+                ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG)
+            except ChildProcessError:
+                logger.warning(
+                    "what process %d ended with is not known: somebody else has reaped it, such "
+                    "as a handler of SIGCHLD",
+                    self.pid,
+                )
+                popen.returncode = UNKNOWN
+            else:
+                if ended is not None:
+                    code = ended.si_status
+                    popen.returncode = code if ended.si_code == os.CLD_EXITED else -code
+            return popen.returncode
+        return popen.poll()
 
     def ask(self) -> None:
         self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)  # type: ignore[attr-defined, unused-ignore]
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
@@ -146,7 +176,8 @@ class Group(Tree):
                 pass
 
     def known(self) -> bool:
-        return self.popen.poll() is None or any(_lives(process) for process in self._left)
+        lives = [_lives(process) for process in self._left]  # all: it reaps
+        return self.poll() is None or any(lives)
 
     def alive(self) -> bool:
         if self.known():
@@ -164,28 +195,41 @@ class Group(Tree):
                 self._empty = True
             except PermissionError:
                 pass
-        return not self._empty
+        return not (self._empty or self._only_dead)
 
     async def look(self) -> bool:
         alive = self.alive()
         try:
-            left = await left_of(self._mark, None if self._empty else self.pid)
-        except Exception:
-            return alive
-        self._left = left
-        if not left and self.popen.returncode is not None:
-            self._empty = True  # but for the dead whom nobody reaps
-        return bool(left) or self.popen.returncode is None
+            self.take(await census().ask(Question(self._mark, self._number())))
+        except Exception as error:
+            later = isinstance(error, TimeoutError) or getattr(error, "errno", 0) in NOT_NOW
+            return alive or later
+        return self.alive()
+
+    def look_now(self, seen: Seen) -> None:
+        """Same as `look`, where no loop runs."""
+        self.take(seen.find(self._mark, self._number()))
+
+    def _number(self) -> int | None:
+        return None if self._empty else self.pid
+
+    def take(self, left: Left) -> None:
+        """Take note of what was seen of it; what was seen before is remembered until it is gone."""
+        known = [each for each in self._left if each not in left.living and _lives(each)]
+        self._left = [*left.living, *known]
+        self._only_dead = left.only_dead  # whom nobody reaps
 
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        # It may have come back to us.
-        os.waitpid(process.pid, os.WNOHANG)  # type: ignore[attr-defined, unused-ignore]
-    except OSError:
-        pass
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        if not process.is_running():  # its number may be that of another child of ours
+            return False
+        try:
+            # It may have come back to us.
+            os.waitpid(process.pid, os.WNOHANG)  # type: ignore[attr-defined, unused-ignore]
+        except OSError:
+            pass
+        return process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
@@ -295,7 +339,12 @@ def _watch_in_thread(
     loop: asyncio.AbstractEventLoop, popen: subprocess.Popen[bytes], ended: Callable[[], None]
 ) -> None:
     def wait() -> None:
-        popen.wait()
+        if hasattr(os, "waitid"):
+            # Not reaped here: until the loop knows of it, its number must be nobody else's.
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
+        else:  # pragma: no cover - Windows, and macOS before Python 3.13
+            popen.wait()
         try:
             loop.call_soon_threadsafe(ended)
         except RuntimeError:  # the loop was closed
@@ -326,10 +375,17 @@ def kill_all(supervisor: Supervisor | None = None) -> None:
 
 
 def _kill(session: Session | None, supervisor: Supervisor | None) -> None:
-    for tree in list(trees):
-        try:
-            if tree.ours() and tree.of(session, supervisor):
-                tree.kill()
-                threading.Thread(target=tree.bury, daemon=True).start()
-        except Exception:
-            pass
+    mine = [tree for tree in list(trees) if tree.ours() and tree.of(session, supervisor)]
+    for tree in mine:
+        with suppress(Exception):
+            tree.kill()
+    groups = [tree for tree in mine if isinstance(tree, Group)]
+    if groups:
+        with suppress(Exception):
+            seen = Seen(all_facts(set()))
+            for group in groups:
+                group.look_now(seen)
+                group.kill()
+    for tree in mine:
+        with suppress(Exception):
+            threading.Thread(target=tree.bury, daemon=True).start()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ from ._hosting import HostedContext
 from ._output import Input, Output, Pipes
 from ._process_groups import Tree, start, watch
 from ._resources import hide
+from ._strays import census
 
 if TYPE_CHECKING:
     from ._session import Session
@@ -50,10 +52,9 @@ class Life:
         self.asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the end was asked for."""
         self.hurried = False
-        self.patience = LAST_WORDS / 10
-        """Seconds for its descendants to end when it has ended by itself."""
-        self.waited = False
-        """Whether anybody waits for its end, which must not take for ever as nobody reads."""
+        self.keeps = True
+        """Whether what it wrote may be received after its end."""
+        self.terminated = False
         self.row: ProcessRow | None = None
         self._command: Command | None = command
         self._unwatch: Callable[[], None] = _nothing
@@ -78,13 +79,15 @@ class Life:
     async def __aexit__(
         self, cls: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        if self.asked.done() or self.returncode is None or await self._leaves_something():
-            await self._end()
+        over = not (self.asked.done() or self.terminated or self.returncode is None)
+        if over and not await self._leaves_something():
+            await self._over()
         else:
-            await self._over(keep=True)
+            await self._end()
 
-    def ask(self) -> bool:
+    def ask(self, *, keep: bool = False) -> bool:
         """Begin to end it; tell whether this call did."""
+        self.keeps = self.keeps and keep
         if self.asked.done():
             return False
         self.asked.set_result(None)
@@ -99,7 +102,7 @@ class Life:
 
     def _exited(self) -> None:
         if self.tree is not None:
-            self.returncode = self.tree.popen.poll()
+            self.returncode = self.tree.poll()
             self._unwatch()
             self._leave()
 
@@ -109,41 +112,57 @@ class Life:
 
     async def _leaves_something(self) -> bool:
         """Wait until nothing is left of what ended by itself, or it is to be ended (True)."""
-        assert self.tree is not None
+        tree = self.tree
+        assert tree is not None
         for output in self.pipes.outputs:
-            output.keep_all()
+            output.keep_last()
         try:
-            await self.tree.gone(self.patience, unless=self.asked)
-            if await self.tree.look():
-                await self.pipes.read_out(LAST_WORDS / 10)
-                self._stay()
-                pause = LAST_WORDS / 10
-                while await self.tree.look():
-                    await asyncio.wait([self.asked], timeout=pause)
-                    if self.asked.done():
-                        return True
-                    pause = min(2 * pause, LONGEST_PAUSE)
-            await self.pipes.read_out(LAST_WORDS)
+            gone = await tree.gone(LAST_WORDS / 10, unless=self.asked)
+            await self.pipes.read_out(LAST_WORDS / 10)
+            if gone and self.pipes.ended():
+                # Nobody needs to wait for the look at those who may have left the tree.
+                await self.pipes.aclose(keep=True)
+                self.settle()
+                await self._pause(census().rest(asyncio.get_running_loop().time()))
+            pause = LAST_WORDS / 10
+            # What a look has found is watched; when that is gone, there may be others.
+            while not self.asked.done() and (tree.known() or await tree.look()):
+                for output in self.pipes.outputs:
+                    output.keep_some()
+                self.settle()
+                await self._pause(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            if not self.asked.done():
+                await self.pipes.read_out(LAST_WORDS)
         except asyncio.CancelledError:
             self.hurried = True
             return True
         return self.asked.done()
 
+    async def _pause(self, seconds: float) -> None:
+        """Wait for so long, or until the end is asked for."""
+        await asyncio.wait([self.asked], timeout=seconds)
+
     def settle(self, _: object = None) -> None:
         """Let go on who waits for the process."""
         self.settled.set()
 
-    def _stay(self) -> None:
-        """Let those wait no longer who wait for the process: only what it left is still there."""
-        for output in self.pipes.outputs:
-            output.keep_some()
-            if self.waited:
-                output.drop_rest(unless_read=True)
-        self.settle()
+    def terminate(self) -> None:
+        """Ask all of it to end; when the process itself has ended, the rest is ended."""
+        self.terminated = True
+        if self.tree is not None:
+            self.tree.ask()
+            if self.returncode is not None:
+                self.ask(keep=True)
+
+    def kill(self) -> None:
+        """Kill all of it that is known at once, and what is found of the rest."""
+        if self.tree is not None:
+            self.hurry()
+            self.ask(keep=True)
 
     def wait_without_reading(self) -> None:
         """Do not let the process wait for a reader, unless there is one."""
-        self.waited = True
         if self.returncode is None:
             for output in self.pipes.outputs:
                 output.drop_rest(unless_read=True)
@@ -157,22 +176,30 @@ class Life:
     async def _end(self) -> None:
         tree = self.tree
         assert tree is not None
+        left = True
         try:
             if self.pipes.stdin is not None:
                 self.pipes.stdin.close()
             for output in self.pipes.outputs:
-                output.drop_rest()
-            if not self.hurried:
-                await tree.look()
+                if self.keeps:
+                    output.keep_last()
+                else:
+                    output.drop_rest()
+            left = self.hurried or await tree.look()
+            if left and not self.hurried:
                 tree.ask()
                 await tree.gone(self.grace)
         except asyncio.CancelledError:
-            self.hurried = True
+            self.hurried = left = True
         finally:
             try:
-                await self._kill(tree)
+                if left:
+                    await self._kill(tree)
+                if self.keeps:
+                    with suppress(asyncio.CancelledError):
+                        await self.pipes.read_out(LAST_WORDS)
             finally:
-                await self._over(keep=False)
+                await self._over()
 
     async def _kill(self, tree: Tree) -> None:
         """Kill what is left until nothing is, whoever cancels this."""
@@ -195,16 +222,16 @@ class Life:
                     f"it was killed: it hangs in the system, or took another user's rights"
                 )
 
-    async def _over(self, *, keep: bool) -> None:
-        """Let go of everything but the outcome, and with *keep* the output that was read."""
+    async def _over(self) -> None:
+        """Let go of everything but the outcome, and the output that may be received."""
         tree, self.tree = self.tree, None
         assert tree is not None
-        self.returncode = tree.popen.poll()
+        self.returncode = tree.poll()
         self._unwatch()
         self._unwatch = _nothing
         tree.forget()
         self.row = None
-        await self.pipes.aclose(keep=keep)
+        await self.pipes.aclose(keep=self.keeps)
 
 
 def _nothing() -> None:
@@ -308,25 +335,24 @@ class OwnedProcess(anyio.abc.Process):
     def terminate(self) -> None:
         """
         Ask the process and all that it started to end. On Windows this is Ctrl+Break.
+
+        What is left of it when the process itself has ended is ended as by the session's end.
         """
-        if self._life.tree is not None:
-            self._life.patience = max(self._life.patience, self._life.grace)
-            self._life.tree.ask()
+        self._life.terminate()
 
     def kill(self) -> None:
         """
-        End the process and all that it started, at once.
+        End the process and all that it started, at once; what left its group, a moment later.
         """
-        if self._life.tree is not None:
-            self._life.patience = PATIENCE
-            self._life.tree.kill()
+        self._life.kill()
 
     def send_signal(self, signal: signal.Signals) -> None:
         """
         Send a signal to the process alone; if it has ended, do nothing.
         """
-        if self._life.tree is not None:
-            self._life.tree.popen.send_signal(signal)
+        tree = self._life.tree
+        if tree is not None and tree.poll() is None:
+            tree.popen.send_signal(signal)
 
     def cancel(self) -> bool:
         """

@@ -11,7 +11,7 @@ import anyio
 from ._clock import Seconds
 from ._commands import Command, CommandLine
 from ._errors import SessionError
-from ._output import ENDLESS
+from ._output import ENDLESS, check_bytes
 from ._processes import Life, begin
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ class Gathering:
             self._life.ask()
 
     def end(self) -> list[bytes | None]:
-        """Return what was read of stdout and stderr; drop what comes from now on."""
+        """Return what was read of stdout and stderr; let wait who writes on."""
         pipes = self._life.pipes
         read = [None if each is None else each.take() for each in (pipes.stdout, pipes.stderr)]
         for output in pipes.outputs:
-            output.drop_all()
+            output.let_wait()
             output.arrived = None
         return read
 
@@ -101,6 +101,8 @@ async def run_process(
             f"max_output must be a number of bytes, more than 0, not {most!r}: write "
             f"max_output=None for no bound"
         )
+    if feed is not None:
+        check_bytes("input", feed)
     row = begin(session, command, grace)
     life, task = row._cm, row._task
     try:
@@ -109,7 +111,7 @@ async def run_process(
         if life.pipes.stdin is not None:
             life.pipes.stdin.feed(feed or b"")
         await life.settled.wait()
-    except asyncio.CancelledError:
+    except BaseException:
         life.ask()
         await _wait_through(task, life)
         raise

@@ -108,6 +108,54 @@ def flood(size: str) -> None:
         os.write(1, piece)
 
 
+def endless() -> None:
+    """
+    Write without end.
+    """
+    piece = b"x" * 65536
+    while True:
+        os.write(1, piece)
+
+
+def leave_flood() -> None:
+    """
+    End, and leave a child that writes without end.
+    """
+    subprocess.Popen([*ME, "endless"])
+
+
+def stray(delay: str = "0") -> None:
+    """
+    Have a child that leaves the group, and after the *delay* forgets its environment.
+    """
+    say(os.getpid())
+    if os.fork() == 0:
+        os.setsid()
+        say(os.getpid())
+        if float(delay):
+            time.sleep(float(delay))
+            os.execve(sys.executable, [*ME, "tree", "1"], {})  # noqa: S606 - no shell
+    time.sleep(1000)
+
+
+def changing() -> None:
+    """
+    End, and leave a child in the group that goes on with another environment, time and again.
+    """
+    if not os.environ.get("CHANGING"):
+        say(os.getpid())
+        if os.fork():
+            sys.exit()
+        say(os.getpid())
+    mark = "SESSIONSTATE_OWNER"
+    environ = {**os.environ, "CHANGING": os.environ.get(mark, "") or os.environ["CHANGING"]}
+    if mark in environ:
+        del environ[mark]
+    else:
+        environ[mark] = environ["CHANGING"]
+    os.execve(sys.executable, [*ME, "changing"], environ)  # noqa: S606 - no shell
+
+
 def deaf() -> None:
     """
     Close stdin.

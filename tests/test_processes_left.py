@@ -54,8 +54,9 @@ class TestEndedByItself:
                     weakref.ref(each) for each in (process, life, process._task, life.pipes.stdout)
                 ]
                 await process.wait()
-                assert "resource" not in repr(s)
                 assert (descriptors(), zombies()) == (before, [])
+                await until(lambda: not s._steps)
+                await asyncio.sleep(0)
                 del process, life
             assert [ref() for ref in refs] == [None] * len(refs)
         finally:

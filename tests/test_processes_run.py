@@ -10,6 +10,7 @@ import pytest
 
 from sessionstate import OutputExceeded, Session, SessionClosed, SessionError, Supervisor
 from sessionstate._process_groups import trees
+from sessionstate._processes import ProcessRow
 from tests.trees import PATIENCE, child, living, needs_posix, nobody_left, until
 
 __all__ = ["nobody_left"]
@@ -33,8 +34,9 @@ class TestRunProcess:
         done = await s.run_process(child("echo"), input=b"hello", check=False)
         assert (done.args, done.returncode) == (child("echo"), 7)
         assert (done.stdout, done.stderr) == (b"hello", b"HELLO")
+        await until(lambda: not trees)
+        await asyncio.sleep(0)
         assert "resource" not in repr(s)
-        assert not trees
 
     async def test_failing(self, s: Session) -> None:
         """
@@ -156,6 +158,41 @@ class TestRunProcess:
         with pytest.raises(ValueError, match="max_output must be a number of bytes"):
             await s.run_process(child("tree", 1), max_output=most)
 
+    async def test_input_that_is_text(self, s: Session) -> None:
+        """
+        Text is refused as input, with advice, and nothing is started.
+        """
+        with pytest.raises(TypeError, match="input must be bytes, not 'text': write .encode()"):
+            await s.run_process(child("echo"), input="text")  # type: ignore[arg-type]
+        assert not trees
+
+    async def test_any_error_ends_it(self, s: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Whatever error comes out of it, the command is ended before that is raised.
+        """
+        monkeypatch.setattr("sessionstate._output.Input.feed", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await s.run_process(child("tree", 2), input=b"", grace=0)
+        assert not trees
+
+    @needs_posix
+    async def test_what_it_leaves_waits(self, s: Session) -> None:
+        """
+        What a command left writing waits for a reader that never comes: the loop reads no more.
+        """
+        done = await s.run_process(child("leave_flood"))
+        assert len(done.stdout) < 4 * 2**20
+        [tree] = trees
+        [life] = [step._cm for step in s._steps or () if isinstance(step, ProcessRow)]
+        stdout = life.pipes.stdout
+        assert stdout is not None
+        arrived: list[int] = []
+        stdout.arrived = arrived.append
+        await asyncio.sleep(0.2)
+        assert sum(arrived) <= 2**20
+        assert tree.known()
+        await s.aclose()
+
     async def test_input_and_stdin(self, s: Session) -> None:
         """
         A command has one stdin.
@@ -169,5 +206,5 @@ class TestRunProcess:
         """
         for _ in range(20):
             await s.run_process([sys.executable, "-ISc", "pass"])
-        assert not s._steps
+        await until(lambda: not s._steps)
         assert not trees

@@ -1,0 +1,394 @@
+"""
+What a hostile world does to child processes: none is lost, none hangs us, no stranger is hurt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from sessionstate import Session, Supervisor, _process_groups, _strays
+from sessionstate._process_groups import kill_groups
+from tests.trees import (
+    PATIENCE,
+    child,
+    lines,
+    living,
+    needs_linux,
+    needs_posix,
+    nobody_left,
+    pids,
+    until,
+    wait_until_dead,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["nobody_left"]
+
+pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left"), needs_posix]
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+async def s(supervisor: Supervisor) -> Session:
+    """
+    Give a session that nobody holds.
+    """
+    return await supervisor.open("a")
+
+
+@pytest.fixture
+def stuck() -> Iterator[threading.Event]:
+    """
+    Give what ends a wait in another thread, after the test at the latest.
+    """
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+class TestNobodyIsLost:
+    async def test_one_that_changes_its_environment(self, s: Session) -> None:
+        """
+        A grandchild in the group is ended though it executes other programs all the time.
+        """
+        process = await s.open_process(child("changing"), stderr=subprocess.DEVNULL)
+        tree = await pids(process, 2)
+        assert await process.wait() == 0
+        await s.aclose()
+        assert not living(tree)
+
+    def test_another_program_is_the_same_process(self) -> None:
+        """
+        A process that was seen with a mark and has none a moment later is still the same.
+        """
+        with subprocess.Popen(["sleep", "1000"]) as popen:
+            facts = _strays.facts_of(popen.pid)
+            # As if it was no child of ours: those are passed over.
+            marked = facts._replace(parent=1, marks=frozenset({"mark"}))
+            left = _strays.Seen({popen.pid: marked}).find("mark", None)
+            assert [each.pid for each in left.living] == [popen.pid]
+            earlier = marked._replace(born=facts.born - 1)
+            assert not _strays.Seen({popen.pid: earlier}).find("mark", None).living
+            popen.kill()
+
+    async def test_a_group_of_which_nobody_was_seen(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A look that sees nobody of a group does not end it while the system says that it is there.
+        """
+        process = await s.open_process(child("leave"))
+        tree = await pids(process, 2)
+        group = process._life.tree
+        assert isinstance(group, _process_groups.Group)
+        await process.wait()
+        group._left = []
+        with monkeypatch.context() as patch:
+            patch.setattr(_strays, "all_facts", lambda *args: {})
+            assert await group.look()
+        await s.aclose()
+        assert not living(tree)
+
+    @needs_linux
+    async def test_only_what_is_not_there_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A process that cannot be read for want of descriptors is not taken for gone.
+        """
+
+        def refuse(pid: int) -> Any:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        monkeypatch.setattr(_strays, "facts_of", refuse)
+        with pytest.raises(OSError, match="too many"):
+            _strays.all_facts(set())
+
+    async def test_a_look_that_fails_for_now(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        When descriptors are short, those who left are looked for again.
+        """
+        process = await s.open_process(child("daemon", "go"), stdout=subprocess.PIPE)
+        tree = await pids(process, 2)
+
+        def refuse(*args: object) -> Any:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(_strays, "all_facts", refuse)
+            assert await process.wait() == 0
+            assert "1 resource" in repr(s)
+        await s.aclose()
+        assert not living(tree)
+
+    async def test_what_was_seen_once(self, s: Session) -> None:
+        """
+        Who was found once is ended, though nothing tells any more whose it is.
+        """
+        process = await s.open_process(child("stray", 0.5))
+        tree = await pids(process, 2)
+        assert process._life.tree is not None
+        await process._life.tree.look()
+        await lines(process, 1)  # it is another program now
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        await s.aclose()
+        assert not living(tree)
+
+    @pytest.mark.parametrize("how", ["terminate", "kill"])
+    async def test_terminate_and_kill_reach_those_who_left(self, s: Session, how: str) -> None:
+        """
+        `terminate` and `kill` end those who left the group, and keep what was written.
+        """
+        process = await s.open_process(child("stray"))
+        tree = await pids(process, 2)
+        getattr(process, how)()
+        await process.wait()
+        wait_until_dead(tree)
+        assert process.stdout is not None
+        assert b"".join([data async for data in process.stdout]) == b""
+        await until(lambda: not s._steps)
+
+    @pytest.mark.parametrize("how", ["terminate", "kill"])
+    async def test_they_mean_what_was_left(self, s: Session, how: str) -> None:
+        """
+        When the process itself has ended, `terminate` and `kill` end what it left.
+        """
+        process = await s.open_process(child("daemon", "go"))
+        tree = await pids(process, 2)
+        await process.wait()
+        assert living(tree)
+        getattr(process, how)()
+        await until(lambda: not s._steps)
+        assert not living(tree)
+        getattr(process, how)()
+
+    async def test_the_last_layer(self, s: Session) -> None:
+        """
+        Where no loop runs, those who left the group are killed as well.
+        """
+        tree = await pids(await s.open_process(child("stray")), 2)
+        kill_groups(s)
+        wait_until_dead(tree)
+
+    async def test_an_owner_outside(self, s: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A process with an environment of its own has the mark of an owner outside, too.
+        """
+        monkeypatch.setenv(_strays.MARK, "outer")
+        done = await s.run_process(f"echo ${_strays.MARK}", env={})
+        assert done.stdout.startswith(b"outer:")
+
+    async def test_a_stopped_process(self, s: Session) -> None:
+        """
+        A process that was stopped hears that it is asked to end.
+        """
+        process = await s.open_process(child("polite"), grace=PATIENCE)
+        await lines(process, 1)
+        process.send_signal(signal.SIGSTOP)
+        await until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
+        await process.aclose()
+        assert process.returncode == 3
+
+
+class TestNobodyHangs:
+    async def test_one_process_that_blocks_the_look(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch, stuck: threading.Event
+    ) -> None:
+        """
+        A stranger who cannot be looked at keeps nobody waiting, and hides nobody else.
+        """
+        facts_of = _strays.facts_of
+        process = await s.open_process(child("daemon", "go"), grace=0.1)
+        tree = await pids(process, 2)
+
+        def facts(pid: int) -> _strays.Facts:
+            if pid == os.getpid():
+                stuck.wait()
+            return facts_of(pid)
+
+        monkeypatch.setattr(_strays, "STUCK", 0.1)
+        with monkeypatch.context() as patch:
+            patch.setattr(_strays, "facts_of", facts)
+            async with asyncio.timeout(PATIENCE):
+                assert await process.wait() == 0
+                done = await s.run_process(child("echo"), input=b"x", check=False)
+                assert done.stdout == b"x"
+                await s.aclose()
+        assert not living(tree)
+        census = _strays.census()
+        assert census._reading == {os.getpid()}
+        stuck.set()
+        await until(lambda: not census._reading)
+
+    async def test_a_list_that_blocks(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch, stuck: threading.Event
+    ) -> None:
+        """
+        When the list of processes blocks, a look fails after a while.
+        """
+        monkeypatch.setattr(_strays, "STUCK", 0.1)
+        with monkeypatch.context() as patch:
+            patch.setattr(psutil, "pids", lambda: stuck.wait() and [])
+            with pytest.raises(TimeoutError, match="cannot be read"):
+                await _strays.census().ask(_strays.Question("mark", None))
+        stuck.set()
+
+    async def test_who_waits_does_not_wait_for_the_look(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch, stuck: threading.Event
+    ) -> None:
+        """
+        A process that left nothing behind is over at once: who left its tree is looked for later.
+        """
+        all_facts = _strays.all_facts
+
+        def wait(*args: Any) -> Any:
+            stuck.wait()
+            return all_facts(*args)
+
+        monkeypatch.setattr(_strays, "all_facts", wait)
+        async with asyncio.timeout(PATIENCE):
+            done = await s.run_process(["true"])
+            process = await s.open_process(["true"])
+            await process.wait()
+        assert done.returncode == 0
+        assert "2 resources" in repr(s)
+        stuck.set()
+        await until(lambda: not s._steps)
+
+    async def test_what_was_found_is_watched(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch, log: list[str]
+    ) -> None:
+        """
+        Once it is known what a process left, no pass over all processes is made while that lives.
+        """
+        monkeypatch.setattr("sessionstate._processes.LONGEST_PAUSE", 0.01)
+        process = await s.open_process(child("daemon", "go"))
+        tree = await pids(process, 2)
+        await process.wait()
+        assert process._life.tree is not None
+        await until(process._life.tree.known)
+        look = _process_groups.Group.look
+
+        async def note(group: _process_groups.Group) -> bool:
+            log.append("look")
+            return await look(group)
+
+        monkeypatch.setattr(_process_groups.Group, "look", note)
+        await asyncio.sleep(0.2)
+        assert log == []
+        os.kill(tree[1], signal.SIGKILL)
+        await until(lambda: not s._steps)
+        assert log == ["look"]
+
+    @pytest.mark.parametrize("how", ["wait", "kill"])
+    async def test_what_a_process_left_fills_no_memory(self, s: Session, how: str) -> None:
+        """
+        After the end of a process, what it left adds a bounded number of bytes.
+        """
+        process = await s.open_process(child("leave_flood"))
+        if how == "kill":
+            await until(lambda: process.returncode is not None)
+            process.kill()
+        await process.wait()
+        assert process.stdout is not None
+        assert len(process.stdout) <= 4 * 2**20
+        await s.aclose()
+
+
+class TestNobodyIsHurt:
+    async def test_a_child_that_has_the_mark_by_accident(
+        self, s: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A child of this process that got the mark from this process's environment is not ended.
+        """
+        process = await s.open_process(child("tree", 1))
+        [pid] = await pids(process, 1)
+        monkeypatch.setenv(_strays.MARK, ":".join(_strays.facts_of(pid).marks))
+        with subprocess.Popen(child("tree", 2), stdout=subprocess.PIPE) as innocent:  # noqa: ASYNC220 - a test
+            assert innocent.stdout is not None
+            numbers = [int(innocent.stdout.readline()) for _ in range(2)]
+            assert numbers[0] == innocent.pid
+            await process.aclose()
+            assert living(numbers) == numbers
+            for number in numbers:
+                os.kill(number, signal.SIGKILL)
+
+    async def test_a_number_that_was_given_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        The status of another child that has the number of one we knew is not taken.
+        """
+        with subprocess.Popen(["sh", "-c", "exit 7"]) as popen:  # noqa: ASYNC220 - a test
+            other = psutil.Process(popen.pid)
+            monkeypatch.setattr(psutil.Process, "is_running", lambda process: False)
+            await until(lambda: other.status() == psutil.STATUS_ZOMBIE)
+            assert not _process_groups._lives(other)
+        assert popen.returncode == 7
+
+    @pytest.mark.skipif(not hasattr(os, "waitid"), reason="needs waitid")
+    async def test_a_status_that_was_taken(
+        self, s: Session, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """
+        Where somebody else reaps all children, a failure is no success: it is 255, as in asyncio.
+        """
+        before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        try:
+            with pytest.raises(subprocess.CalledProcessError) as caught:
+                await s.run_process("exit 3")
+        finally:
+            signal.signal(signal.SIGCHLD, before)
+        assert caught.value.returncode == 255
+        assert "is not known" in caplog.text
+
+    @needs_linux
+    async def test_the_wrapper_changes_nothing(self, s: Session) -> None:
+        """
+        With a parent-death signal, a command has the signals and the locale that it was given.
+        """
+        command = ["sh", "-c", "grep SigIgn /proc/self/status; echo [$LC_CTYPE]"]
+        path = {"PATH": os.environ["PATH"]}
+        for env in (path, {**path, "LC_CTYPE": "C"}):
+            plain = await s.run_process(command, env=env)
+            done = await s.run_process(command, env=env, parent_death_signal=signal.SIGTERM)
+            assert done.stdout == plain.stdout
+
+    @needs_linux
+    async def test_a_subreaper_reaps(self, s: Session) -> None:
+        """
+        With `subreaper`, orphans that end before the session are reaped.
+        """
+        program = f"""
+            import asyncio, sys, psutil
+            sys.path.insert(0, {str(ROOT)!r})
+            from sessionstate import Supervisor
+            async def main():
+                async with Supervisor() as supervisor:
+                    s = await supervisor.open("a")
+                    for _ in range(5):
+                        await s.run_process(
+                            "setsid sleep 1.5 & setsid sleep 100 &",
+                            subreaper=True, stdout=-3, stderr=-3,
+                        )
+                    await asyncio.sleep(2)
+                    await s.aclose()
+                assert psutil.Process().children() == [], psutil.Process().children()
+            asyncio.run(main())
+        """
+        await s.run_process([sys.executable, "-c", textwrap.dedent(program)])
