@@ -26,7 +26,7 @@ class Output(anyio.abc.ByteReceiveStream, asyncio.Protocol):
 
     It keeps at most some 128 KiB: a process whose output nobody reads is made to wait, and when
     there is no point in that (somebody waits for its end, and nobody has begun to read), what comes
-    after is dropped and counted.
+    after is dropped and counted. When it has ended, up to `LAST` bytes more are read.
     """
 
     def __init__(self, name: str) -> None:

@@ -364,7 +364,8 @@ def kill_groups(session: Session) -> None:
     """
     Kill all that a session has started, at once, without waiting and without any error.
 
-    It is for the last layers, where no loop runs. In a forked child it does nothing.
+    The groups come first, then who left them, as one look here finds them. It is for the last
+    layers, where no loop runs. In a forked child it does nothing.
     """
     _kill(session, None)
 

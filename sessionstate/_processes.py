@@ -268,7 +268,7 @@ class OwnedProcess(anyio.abc.Process):
     It is an `anyio.abc.Process`. `terminate`, `kill`, `cancel` and `aclose` mean the whole tree.
     Output that nobody reads makes the process wait, as everywhere; but while somebody waits for its
     end and nobody has begun to read, what goes beyond some 128 KiB is dropped, and `receive` says
-    so in its place.
+    so in its place. What it wrote last is read when it has ended, up to a MiB.
 
     .. versionadded:: 0.1
     """
@@ -325,7 +325,8 @@ class OwnedProcess(anyio.abc.Process):
         Wait until the process has ended, and return what it ended with.
 
         Nothing of it is left then, unless it left others running: they are the session's, and end
-        with it. Nobody needs to read its output for that. Cancelling the wait changes nothing.
+        with it, as does who left the tree, which is looked for afterwards. Nobody needs to read its
+        output for that. Cancelling the wait changes nothing.
         """
         life = self._life
         life.wait_without_reading()

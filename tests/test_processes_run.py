@@ -162,7 +162,7 @@ class TestRunProcess:
         """
         Text is refused as input, with advice, and nothing is started.
         """
-        with pytest.raises(TypeError, match="input must be bytes, not 'text': write .encode()"):
+        with pytest.raises(TypeError, match="input must be bytes, not 'text': write"):
             await s.run_process(child("echo"), input="text")  # type: ignore[arg-type]
         assert not trees
 
