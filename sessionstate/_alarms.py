@@ -133,6 +133,7 @@ class Tenant(Protocol):
 
         Returns the tasks that were cancelled for that, and are to be waited for.
         """
+        raise NotImplementedError  # pragma: no cover - a protocol
 
 
 class Tenancy(Alarm):
