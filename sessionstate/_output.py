@@ -198,7 +198,7 @@ class Input(anyio.abc.ByteSendStream, asyncio.BaseProtocol):
         """Write all of *data*, whatever comes of it, and then close."""
         try:
             self._write(data)
-        except anyio.BrokenResourceError:  # it does not want any
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):  # it does not want any
             pass
         self.close()
 

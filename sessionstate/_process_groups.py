@@ -126,12 +126,12 @@ class Group(Tree):
     no such group, nothing is sent to that number any more.
     """
 
-    __slots__ = ("_empty", "_left", "_mark", "_only_dead")
+    __slots__ = ("_empty", "_left", "_mark", "_only_dead", "_over")
 
     def __init__(self, session: Session, popen: subprocess.Popen[bytes], mark: str) -> None:
         super().__init__(session, popen)
         self._mark = mark
-        self._empty = self._only_dead = False
+        self._empty = self._only_dead = self._over = False
         self._left: list[psutil.Process] = []
 
     def poll(self) -> int | None:
@@ -198,13 +198,16 @@ class Group(Tree):
         return not (self._empty or self._only_dead)
 
     async def look(self) -> bool:
+        if self._over:  # of nobody, nobody comes
+            return False
         alive = self.alive()
         try:
             self.take(await census().ask(Question(self._mark, self._number())))
         except Exception as error:
             later = isinstance(error, TimeoutError) or getattr(error, "errno", 0) in NOT_NOW
             return alive or later
-        return self.alive()
+        self._over = not self.alive()
+        return not self._over
 
     def look_now(self, seen: Seen) -> None:
         """Same as `look`, where no loop runs."""

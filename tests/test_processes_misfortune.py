@@ -72,7 +72,7 @@ class TestNobodyIsLost:
         await s.aclose()
         assert not living(tree)
 
-    def test_another_program_is_the_same_process(self) -> None:
+    def test_another_program_is_the_same_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
         A process that was seen with a mark and has none a moment later is still the same.
         """
@@ -84,6 +84,9 @@ class TestNobodyIsLost:
             assert [each.pid for each in left.living] == [popen.pid]
             earlier = marked._replace(born=facts.born - 1)
             assert not _strays.Seen({popen.pid: earlier}).find("mark", None).living
+            monkeypatch.setattr(_strays, "adopts", lambda: True)  # orphans become our children
+            adopted = _strays.Seen({popen.pid: marked._replace(parent=os.getpid())})
+            assert adopted.find("mark", None).living == left.living
             popen.kill()
 
     async def test_a_group_of_which_nobody_was_seen(
