@@ -33,6 +33,7 @@ class HostedContext:
     __slots__ = (
         "_begun",
         "_cm",
+        "_crash",
         "_entered",
         "_session",
         "_stop",
@@ -51,6 +52,7 @@ class HostedContext:
         self._stop: asyncio.Future[None] = loop.create_future()
         self._thrown: BaseException | None = None
         self._begun = self._entered = False
+        self._crash: RuntimeError | None = None
         session._own(self)
         # Not through the loop's factory: an eager task would enter before it is known who does.
         self._task: Task | None = asyncio.Task(
@@ -132,14 +134,16 @@ class HostedContext:
                     if isinstance(error, KeyboardInterrupt | SystemExit):
                         raise Fatal(error) from error
                     raise
-            if crash is not None:
-                raise cancelled_outside(self.where) from crash
+            if crash is not None:  # kept, as asyncio.run() complains of tasks that raise at its end
+                self._crash = cancelled_outside(self.where)
+                self._crash.__cause__ = crash
         finally:
             del thrown, crash  # they may have a traceback that leads here
             self._thrown = None
 
     def _done(self, task: Task) -> None:
-        error = None if task.cancelled() else task.exception()
+        error = None if task.cancelled() else task.exception() or self._crash
+        self._crash = None
         session, self._session = self._session, None
         self._task = None  # it keeps its error, whose traceback leads here
         if session is None:  # the clean-up waits for this task

@@ -245,3 +245,32 @@ class TestOwnerInsideAVisitor:
                 assert clock.now == 0
                 await asyncio.sleep(10)
         assert (clock.now, supervisor.statistics().stuck) == (0, 0)
+
+
+class TestContextThatIsCancelledFromOutside:
+    async def test_its_task_does_not_raise(self, supervisor: Supervisor) -> None:
+        """
+        A sweep over all tasks ends the session, and leaves no task for the runner to complain of.
+        """
+        session = await supervisor.open("a")
+        await session.enter_async_context(Entered())
+        (task,) = [each for each in asyncio.all_tasks() if "context" in each.get_name()]
+        task.cancel()
+        assert await session.wait_closed() == "resource_failed"
+        assert task.exception() is None
+
+
+class Entered:
+    """
+    Be a context of which nothing is asked.
+    """
+
+    async def __aenter__(self) -> None:
+        """
+        Do nothing.
+        """
+
+    async def __aexit__(self, *exc: object) -> None:
+        """
+        Do nothing.
+        """
