@@ -113,7 +113,7 @@ class Command:
                 )
         env = _environment(options.pop("env", None))
         outer = env.get(MARK) or os.environ.get(MARK)  # an owner outside finds it by that
-        self.mark = secrets.token_hex(8)
+        self.mark: str = secrets.token_hex(8)
         env[MARK] = f"{outer}:{self.mark}" if outer else self.mark
         self._given: dict[str, Any] = {
             **{name: value for name, value in options.items() if value is not None},

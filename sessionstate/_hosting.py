@@ -44,7 +44,7 @@ class HostedContext:
     )
 
     def __init__(self, session: Session, cm: AbstractAsyncContextManager[Any]) -> None:
-        self.where = f"context {describe(cm)}"
+        self.where: str = f"context {describe(cm)}"
         loop = session._supervisor._loop
         self._session: Session | None = session
         self._cm = cm

@@ -31,7 +31,7 @@ class Output(anyio.abc.ByteReceiveStream, asyncio.Protocol):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.dropped = 0
+        self.dropped: int = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when everything was read, or will never be."""
         self.arrived: Callable[[int], None] | None = None

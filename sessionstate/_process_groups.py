@@ -47,8 +47,8 @@ class Tree(ABC):
     __slots__ = ("_made_in", "_session", "pid", "popen")
 
     def __init__(self, session: Session, popen: subprocess.Popen[bytes]) -> None:
-        self.popen = popen
-        self.pid = popen.pid
+        self.popen: subprocess.Popen[bytes] = popen
+        self.pid: int = popen.pid
         self._made_in = os.getpid()
         self._session = weakref.ref(session)
         trees[self] = None
@@ -255,7 +255,7 @@ class JobTree(Tree):
         self._job.kill()
 
     def known(self) -> bool:
-        return self.popen.poll() is None or self._job.active() > 0
+        return self.poll() is None or self._job.active() > 0
 
     def alive(self) -> bool:
         return self.known()

@@ -42,19 +42,20 @@ class Life:
     """
 
     def __init__(self, command: Command, grace: float) -> None:
-        self.name = self.__qualname__ = command.name  # the latter for describe()
+        self.name: str = command.name
+        self.__qualname__ = command.name  # for describe()
         self.grace = grace
-        self.pipes = Pipes()
+        self.pipes: Pipes = Pipes()
         self.returncode: int | None = None
         self.tree: Tree | None = None
-        self.settled = asyncio.Event()
+        self.settled: asyncio.Event = asyncio.Event()
         """Set when the process has ended, and what it wrote until then was read."""
         self.asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the end was asked for."""
-        self.hurried = False
-        self.keeps = True
+        self.hurried: bool = False
+        self.keeps: bool = True
         """Whether what it wrote may be received after its end."""
-        self.terminated = False
+        self.terminated: bool = False
         self.row: ProcessRow | None = None
         self._command: Command | None = command
         self._unwatch: Callable[[], None] = _nothing

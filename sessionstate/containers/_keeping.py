@@ -185,7 +185,12 @@ class Keeping(Container[K, V], Generic[K, V]):
         if self._left:
             self._tell()
 
-    __setitem__ = _put
+    if TYPE_CHECKING:
+
+        def __setitem__(self, key: K, value: V) -> None: ...
+
+    else:
+        __setitem__ = _put
 
     def _bucket(self, due: float, grain: float) -> tuple[dict[K, Entry[K, V]] | None, float]:
         """Return where what is due at *due* waits, and from when on it is looked at."""

@@ -94,8 +94,8 @@ def was_a_dict() -> None:
 
 def refused(agents: ExpiringMap[str, Agent]) -> None:
     """What is wrong is found before it runs."""
-    agents["a"] = 1  # type: ignore[arg-type]
-    agents[1] = Agent()  # type: ignore[arg-type]
+    agents["a"] = 1  # type: ignore[assignment]
+    agents[1] = Agent()  # type: ignore[index]
     ExpiringMap[str, Agent](5)  # type: ignore[call-arg]
     LRUCache[str, Agent]()  # type: ignore[call-arg]
     ReplayGuard()  # type: ignore[call-arg]
