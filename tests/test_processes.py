@@ -168,7 +168,7 @@ class TestEnd:
         """
         A grace that is longer than the clean-up's time is cut short, and that is no error.
         """
-        supervisor = await start_supervisor(close_timeout=2, default=False)
+        supervisor = await start_supervisor(close_timeout=5, default=False)
         s = await supervisor.open("a")
         process = await s.open_process(child("stubborn"), grace=1000)
         await lines(process, 1)

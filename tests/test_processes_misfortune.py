@@ -186,6 +186,8 @@ class TestNobodyIsLost:
         Where no loop runs, those who left the group are killed as well.
         """
         tree = await pids(await s.open_process(child("stray")), 2)
+        kill_groups(await s.supervisor.open("b"))  # it has none
+        assert living(tree) == tree
         kill_groups(s)
         wait_until_dead(tree)
 

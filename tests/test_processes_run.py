@@ -122,7 +122,8 @@ class TestRunProcess:
         running = asyncio.ensure_future(s.run_process(child("stubborn"), grace=1000))
         await until(lambda: trees)
         [tree] = trees
-        await asyncio.sleep(0.1)
+        [life] = [step._cm for step in s._steps or () if isinstance(step, ProcessRow)]
+        await until(lambda: any(len(output) for output in life.pipes.outputs))  # it ignores it now
         running.cancel()
         await asyncio.wait([running], timeout=0.1)
         assert not running.done()
