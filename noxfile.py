@@ -90,9 +90,12 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """
     The whole suite, on every supported interpreter of this machine; on the oldest with uvloop too.
+
+    The demo, which takes a minute, runs on the interpreter at hand.
     """
     install(session, "test", extras="demo,examples")
-    session.run("pytest", *session.posargs)
+    apart = () if session.python == AT_HAND else ("demo",)
+    session.run("pytest", *without(*apart), *session.posargs)
     if session.python == SUPPORTED[0] and sys.platform != "win32":
         # Not what has a loop or a process of its own, for which this would be the same again.
         session.run("pytest", "--uvloop", *without(*PROGRAMS, "*machine"), *session.posargs)
