@@ -16,7 +16,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["tests", "lint", "typing", "coverage", "docs", "examples", "wheel"]
+nox.options.sessions = ["tests", "lint", "typing", "docs", "examples", "wheel"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
@@ -89,14 +89,20 @@ def demo(session: nox.Session) -> None:
 @nox.session(python=INTERPRETERS)
 def tests(session: nox.Session) -> None:
     """
-    The whole suite, on every supported interpreter of this machine; on the oldest with uvloop too.
+    The suite on every supported interpreter of this machine; on the oldest with uvloop too.
 
-    The demo, which takes a minute, runs on the interpreter at hand.
+    It is whole on the interpreter at hand; on the others the tests of `PROGRAMS`, which take long,
+    do not run again. On the oldest, on Linux, every branch of the core has to be taken.
     """
-    install(session, "test", extras="demo,examples")
-    apart = () if session.python == AT_HAND else ("demo",)
-    session.run("pytest", *without(*apart), *session.posargs)
-    if session.python == SUPPORTED[0] and sys.platform != "win32":
+    install(session, "test", "counting", extras="demo,examples")
+    apart = () if session.python == AT_HAND else PROGRAMS
+    oldest = session.python == SUPPORTED[0]
+    counted = oldest and sys.platform == "linux" and not session.posargs
+    runner = ("coverage", "run", "-m", "pytest") if counted else ("pytest",)
+    session.run(*runner, *without(*apart), *session.posargs)
+    if counted:
+        session.notify("coverage")
+    if oldest and sys.platform != "win32":
         # Not what has a loop or a process of its own, for which this would be the same again.
         session.run("pytest", "--uvloop", *without(*PROGRAMS, "*machine"), *session.posargs)
 
@@ -104,11 +110,11 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """
-    Every branch of the core is taken.
+    The branches of the core that the last run of the suite, with `nox -s tests`, took: all of them.
     """
-    install(session, "coverage")
-    # What runs in a process of its own is not counted.
-    session.run("coverage", "run", "-m", "pytest", *without(*PROGRAMS), *session.posargs)
+    if not Path(".coverage").exists():
+        session.error(f"nothing was counted yet: run nox -s tests-{SUPPORTED[0]} first, on Linux")
+    session.install(*nox.project.dependency_groups(PROJECT, "counting"))
     session.run("coverage", "report")
 
 
@@ -213,6 +219,6 @@ def wheel(session: nox.Session) -> None:
     session.run(python, "-m", "pip", "install", "-q", *requirements, external=True)
     with session.chdir(tree):
         # The long ones ran on the same sources; what a wheel may lack shows in the others.
-        apart = (*PROGRAMS, "*machine", "injection", "processes", "last_layers", "run_")
+        apart = (*PROGRAMS, "*machine", "*injection*", "*processes*", "last_layers", "run*")
         command = [python, "-m", "pytest", *without(*apart), *session.posargs]
         session.run(*command, env={"PYTHONPATH": None}, external=True)

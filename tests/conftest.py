@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -67,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "virtual_time: would take long on a real loop; skipped with --uvloop",
     ):
         config.addinivalue_line("markers", line)
+    _hear_signals()
     if config.getoption("uvloop") and config.getoption("eager"):
         raise pytest.UsageError("--uvloop and --eager exclude each other")
     if config.getoption("eager") and sys.version_info < (3, 12):
@@ -76,6 +78,16 @@ def pytest_configure(config: pytest.Config) -> None:
             import uvloop  # noqa: F401
         except ImportError as exc:
             raise pytest.UsageError("--uvloop needs 'uvloop': pip install uvloop") from exc
+
+
+def _hear_signals() -> None:
+    """
+    Undo what `nohup`, or a shell's background, does to us and to every process we start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_asyncio_loop_factories(

@@ -326,6 +326,34 @@ class TestDemo:
                     traffic_seconds=1.0,
                 )
 
+    def test_an_interruption_is_no_failure(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        When a process that is ended for a Ctrl-C complains, the demo was interrupted, not broken.
+        """
+
+        async def end(*_: object) -> Outcome:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(complain())
+                await asyncio.sleep(3600)
+            raise AssertionError
+
+        async def complain() -> None:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                raise ChildError("the server process ended with exit code 1")
+
+        async def main() -> None:
+            demo = asyncio.create_task(stage.stage_both(20, 3, None))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            demo.cancel()
+            await demo
+
+        monkeypatch.setattr(stage, "stage", end)
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(main())
+
     @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
     def test_nothing_runs_on_after_an_interruption(self, tmp_path: Path) -> None:
         """

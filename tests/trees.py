@@ -152,6 +152,9 @@ def nobody_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
                 left.append(process)
         except psutil.Error:
             pass
+    until = time.monotonic() + PATIENCE
+    while descriptors() > before and time.monotonic() < until:
+        time.sleep(0.01)  # a look over all processes, in its thread, has files of theirs open
     dead, trees, after = zombies(), list(_process_groups.trees), descriptors()
     names = [f"{process.pid}: {process.cmdline()}" for process in left if living([process.pid])]
     for tree in trees:

@@ -236,10 +236,17 @@ async def stage_both(sessions: int, seed: int, plant: str | None) -> Report:
     conversations = plan(sessions, seed)
     hooks = webhooks.plan(sessions, seed)
     began = time.monotonic()
-    with Bars(len(conversations), [PLAIN, SCOPED]) as bars:
-        plain = await stage(PLAIN, conversations, hooks, bars.watch(PLAIN))
-        leak = [] if plant is None else [plant]
-        scoped = await stage(SCOPED, conversations, hooks, bars.watch(SCOPED), *leak)
+    try:
+        with Bars(len(conversations), [PLAIN, SCOPED]) as bars:
+            plain = await stage(PLAIN, conversations, hooks, bars.watch(PLAIN))
+            leak = [] if plant is None else [plant]
+            scoped = await stage(SCOPED, conversations, hooks, bars.watch(SCOPED), *leak)
+    except BaseExceptionGroup:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # A task group prefers the complaint of a process that was ended to the Ctrl-C.
+            raise asyncio.CancelledError from None
+        raise
     return Report(sessions, seed, time.monotonic() - began, plain, scoped)
 
 
