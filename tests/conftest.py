@@ -219,6 +219,14 @@ def unraisable() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _others_garbage() -> None:
+    """
+    Collect what earlier modules left in cycles, so that no test has to answer for it.
+    """
+    gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest, unraisable: list[str]) -> Iterator[None]:
     """

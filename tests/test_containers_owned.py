@@ -116,6 +116,7 @@ class TestPrompt:
         await clock.advance(3600 + 15)
         assert len(told) == 2
 
+    @pytest.mark.virtual_time
     async def test_nothing_that_expires_arms_no_timer(
         self, start_supervisor: StartSupervisor
     ) -> None:
