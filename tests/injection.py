@@ -102,6 +102,15 @@ class _Run:
         self.numbers: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = (
             weakref.WeakKeyDictionary()
         )
+        self.numbered = 0
+        if eager:
+            # Of its very own kind: anyio looks at the factory's code. (By name: 3.11 has none.)
+            kind = getattr(asyncio, "create_eager_task_factory")  # noqa: B009
+            self.loop.set_task_factory(kind(self._make))
+        else:
+            self.loop.set_task_factory(
+                lambda loop, coro, **options: self._make(coro, loop=loop, **options)
+            )
         self.problems: list[str] = []
         self.finished = False
         self.counts: list[tuple[int, int]] = []
@@ -172,8 +181,18 @@ class _Run:
         # all_tasks() is a set, in the order of addresses: sort, so that each run is the same.
         tasks = [task for task in asyncio.all_tasks(self.loop) if not task.done()]
         for task in sorted(tasks, key=_name):
-            self.numbers.setdefault(task, len(self.numbers))
+            self._number(task)
         return sorted(tasks, key=self.numbers.__getitem__)
+
+    def _number(self, task: asyncio.Task[Any]) -> None:
+        if task not in self.numbers:
+            self.numbers[task] = self.numbered = self.numbered + 1
+
+    def _make(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        # Their names do not tell tasks apart: on 3.13 each eager one without a name is 'None'.
+        task: asyncio.Task[Any] = asyncio.Task(coro, **options)
+        self._number(task)
+        return task
 
     def _before_step(self) -> None:
         injection, step = self.injection, self.loop.steps - self.start
@@ -282,7 +301,7 @@ class _Run:
 
 def _name(task: asyncio.Task[Any]) -> tuple[int, str, str]:
     """
-    Return what tells tasks apart that appear in the same step.
+    Return what tells tasks apart that a library made, not the loop, in the same step.
     """
     frame = getattr(task.get_coro(), "cr_frame", None)
     argument = frame.f_locals.get("name") if frame is not None else None
