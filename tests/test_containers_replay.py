@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sessionstate import GuardFull, ReplayGuard, SessionError, StaleRequest
+from sessionstate.containers._ticks import BATCH
 from tests.hands import EPOCH, Times
 
 
@@ -224,6 +225,23 @@ class TestBothWays:
         assert len(guard) == 2
         with pytest.raises(GuardFull):
             guard.first_seen("c")
+
+    def test_many_known_both_ways_take_their_places_to_the_end(self, times: Times) -> None:
+        """
+        However many sightings are over, keys whose signatures are fresh keep a guard full.
+        """
+        size = 3 * BATCH
+        guard = times.guard(maxsize=size, skew=30)
+        for number in range(size):
+            assert guard.first_seen(number)
+            assert not guard.first_seen(number, signed_at=EPOCH + 20)
+        times.wait(310)
+        with pytest.raises(GuardFull):
+            guard.first_seen("a")
+        assert len(guard) == size
+        times.wait(10.1)
+        assert guard.first_seen("a")
+        guard._check()
 
 
 class TestFull:

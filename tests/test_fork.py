@@ -192,6 +192,8 @@ def test_handles(runner: asyncio.Runner) -> None:
             session.callback(print)
         with pytest.raises(RuntimeError, match="belong to the parent process"):
             values[session] = 1
+    with pytest.raises(RuntimeError, match="belong to the parent process"):
+        runner.run(supervisor.open("another"))
     assert dict(supervisor) == {}
     del _inherited[kept:]
 

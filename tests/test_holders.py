@@ -148,6 +148,28 @@ class TestLeftElsewhere:
         await block.__aexit__(None, None, None)
         await nothing_stray()
 
+    async def test_entered_in_no_task(self, supervisor: Supervisor) -> None:
+        """
+        A block that a callback of the loop drove by hand is nobody's to interrupt or wait for.
+        """
+        block = attach("a")
+
+        def enter() -> None:
+            with suppress(StopIteration):
+                block.__aenter__().send(None)
+
+        soon(0, enter)
+        await asyncio.sleep(0.1)
+        s = supervisor["a"]
+        assert len(s._holders or ()) == 1
+        s.push_async_callback(asyncio.sleep, 1)
+        assert s.close_soon()
+        await asyncio.sleep(0.1)
+        assert s.state == "closing"
+        await block.__aexit__(None, None, None)
+        await s.wait_closed()
+        await nothing_stray()
+
     async def test_entering_task_ends_while_closing(
         self, supervisor: Supervisor, clock: Clock
     ) -> None:
