@@ -27,6 +27,8 @@ from ._events import (
 )
 from ._exit import run
 from ._functions import attach, session
+from ._inventory import Resource
+from ._last import supervisors
 from ._memory import MemoryGuard, MemoryReport
 from ._processes import OwnedProcess
 from ._reasons import CloseReason, SessionState
@@ -57,6 +59,7 @@ __all__ = [
     "OwnedProcess",
     "OwnedTask",
     "ReplayGuard",
+    "Resource",
     "Session",
     "SessionClosed",
     "SessionClosing",
@@ -78,6 +81,7 @@ __all__ = [
     "current_supervisor",
     "run",
     "session",
+    "supervisors",
 ]
 
 for _name in __all__:  # what users import says that it lives where they import it from

@@ -152,6 +152,14 @@ class Tenancy(Alarm):
         self._tenant: Callable[[], Tenant | None] = weakref.ref(tenant, self._gone)
 
     @property
+    def name(self) -> str:
+        """
+        What kind of thing the tenant is.
+        """
+        tenant = self._tenant()
+        return "nothing" if tenant is None else type(tenant).__name__
+
+    @property
     def clock(self) -> Callable[[], float]:
         """
         What tells the time that `set` means, in seconds.

@@ -223,6 +223,12 @@ class Vacating(Callback):
 
     __slots__ = ()
 
+    kind = "container"
+
+    @property
+    def where(self) -> str:
+        return f"container {self._call.__self__.name}"  # type: ignore[attr-defined]
+
     def run(self, thrown: BaseException | None) -> Awaitable[object] | None:  # noqa: ARG002
         self._session = None
         tasks = cast("list[Task]", self._call(*self._args))
@@ -243,6 +249,8 @@ class Timer(Callback, Alarm):
     """A call that waits for its time in the supervisor's queue."""
 
     __slots__ = ("_bells", "_chunk", "_context", "due")
+
+    kind = "timer"
 
     def __init__(
         self, session: Session, call: Callable[..., object], args: tuple[Any, ...]

@@ -43,6 +43,8 @@ class HostedContext:
         "where",
     )
 
+    kind = "context"
+
     def __init__(self, session: Session, cm: AbstractAsyncContextManager[Any]) -> None:
         self.where: str = f"context {describe(cm)}"
         loop = session._supervisor._loop

@@ -37,6 +37,15 @@ _inherited: Final[list[Any]] = []
 """What a forked child has of its parent: dropping it there would release what the parent uses."""
 
 
+def supervisors() -> list[Supervisor]:
+    """
+    Return the supervisors of this process that were entered and not left, oldest first.
+
+    .. versionadded:: 0.1
+    """
+    return list(_running)
+
+
 def enrol(supervisor: Supervisor) -> None:
     """Take note that *supervisor* was entered, in this process."""
     supervisor._pid = os.getpid()

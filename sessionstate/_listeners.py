@@ -78,6 +78,8 @@ class Listener(Callback):
 
     __slots__ = ("_handler", "_name", "heard")
 
+    kind = "listener"
+
     heard: Handler
     """What the emitter is given; held here, it is heard though the emitter's reference is weak."""
 

@@ -244,6 +244,8 @@ class ProcessRow(HostedContext):
 
     __slots__ = ("_life",)
 
+    kind = "process"
+
     _cm: Life
 
     def run(self, thrown: BaseException | None) -> asyncio.Task[object] | None:

@@ -32,6 +32,8 @@ class Callback:
 
     __slots__ = ("_args", "_call", "_kwargs", "_session")
 
+    kind = "callback"
+
     def __init__(
         self,
         session: Belongings,
@@ -90,6 +92,8 @@ class AsyncCallback(Callback):
 
     __slots__ = ()
 
+    kind = "async callback"
+
     @property
     def where(self) -> str:
         return f"async callback {describe(self._call)}"
@@ -108,6 +112,8 @@ class EnteredContext(Callback):
     """A context manager that was entered, to be left at the end."""
 
     __slots__ = ()
+
+    kind = "context"
 
     @property
     def where(self) -> str:

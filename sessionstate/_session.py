@@ -10,6 +10,7 @@ from ._clock import Seconds, seconds
 from ._context import EMPTY, copy_refused, would_deadlock
 from ._deadlines import DeadlineQueue, discard, grain_of
 from ._errors import SessionClosed
+from ._inventory import Resource, resources
 from ._reasons import CloseReason, SessionState
 from ._report import describe_session
 from ._sites import place
@@ -169,6 +170,17 @@ class Session(Tied):
         if self._ending is not None:
             return self._ending.error
         return None if self._left is None else self._left[1]
+
+    def resources(self) -> list[Resource]:
+        """
+        Return what it owns and keeps at this moment; nothing when it is closed.
+
+        Tasks, then what is to be cleaned up, then the values of maps and variables, each in the
+        order of their coming.
+
+        Runtime complexity: O(n).
+        """
+        return resources(self)
 
     # Its deadline
 

@@ -23,6 +23,7 @@ class OwnedTask:
 
     __slots__ = ("_cancelled", "_session", "_task", "where")
 
+    kind = "task"
     where: str
     """What runs, for people."""
     detached = True

@@ -1,0 +1,281 @@
+"""
+Runs a scenario again and again, with something injected at every point that there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ._points import Mode, Point, points
+from ._run import Run, Terms
+from ._scenario import Scenario
+
+REPEATED: Final = 10
+"""One run of so many is made twice, and has to go the same way."""
+
+SHOWN: Final = 8
+"""Failures that the message of an `ExplorationError` tells in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """
+    A run after which something was wrong.
+
+    .. versionadded:: 0.1
+    """
+
+    scenario: str
+    """The name of the scenario."""
+
+    point: Point
+    """What was injected, and where."""
+
+    where: str
+    """Where the scenario waited last, as ``file:line``."""
+
+    problems: tuple[str, ...]
+    """What was wrong, a sentence each."""
+
+    def __str__(self) -> str:
+        problems = "".join(f"\n    {problem}" for problem in self.problems)
+        where = f", where it waits at {self.where}" if self.where else ""
+        return f"{self.scenario}, {self.point}{where}:{problems}"
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """
+    What an exploration did.
+
+    .. versionadded:: 0.1
+    """
+
+    scenario: str
+    """The name of the scenario."""
+
+    steps: int
+    """Steps of the loop that it takes undisturbed."""
+
+    runs: Mapping[Mode, int]
+    """How many runs were made, by mode."""
+
+    points: Mapping[Mode, int]
+    """How many points there are, by mode; some were left out if this is more than `runs`."""
+
+    seconds: float
+    """Real seconds that it took."""
+
+    failures: tuple[Failure, ...] = field(repr=False)
+    """The runs after which something was wrong."""
+
+
+class ExplorationError(AssertionError):
+    """
+    Something was wrong after some runs; each can be replayed alone.
+
+    Attributes:
+        exploration: The whole of it, with every failure.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, exploration: Exploration) -> None:
+        self.exploration = exploration
+        failures, runs = exploration.failures, sum(exploration.runs.values())
+        lines = [f"{len(failures)} of {runs} runs of {exploration.scenario} failed"]
+        lines += [str(failure) for failure in failures[:SHOWN]]
+        if len(failures) > SHOWN:
+            lines.append(f"... and {len(failures) - SHOWN} more")
+        lines.append(f"replay one alone: explore(..., only={str(failures[0].point)!r})")
+        super().__init__("\n".join(lines))
+
+
+class ScenarioError(ValueError):
+    """
+    A scenario cannot be explored: undisturbed, it fails, leaks, never ends, or differs each time.
+
+    .. versionadded:: 0.1
+    """
+
+
+def explore(
+    scenario: Callable[..., Any],
+    check: Callable[..., Any] | None = None,
+    *,
+    setup: Callable[[], Any] | None = None,
+    modes: Collection[Mode | str] = tuple(Mode),
+    only: Point | str | None = None,
+    most: int | None = None,
+    seed: int = 0,
+    budget: float | None = None,
+    eager: bool = False,
+    raises: type[BaseException] | tuple[type[BaseException], ...] = (),
+    ignore: Iterable[str] = (),
+    repeatable: bool = True,
+    settle: float = 3600.0,
+    time_limit: float = 60.0,
+) -> Exploration:
+    """
+    Run *scenario* once for every point at which it can be disturbed, and look at what is left.
+
+    Each run has a loop of its own in virtual time. After it, whatever was injected: the scenario
+    has ended; no task, timer, child process or file descriptor is left; nothing reached the loop's
+    exception handler or `sys.unraisablehook`; nothing was "never awaited" or dropped unclosed; the
+    cancellation was not swallowed; and the same injection again goes the same way.
+
+    Args:
+        scenario: An async function, or an async generator function. It takes what *setup* made,
+            if there is a setup.
+        check: Called with the same after *settle* seconds, sync or async; it raises what is wrong.
+        setup: Makes what a run needs, anew for each: a value, something to await for it, or an
+            async context manager, which lives in a task of its own. Only the scenario is disturbed.
+        modes: What to inject; by default everything, see `Mode`.
+        only: One point, such as ``"each@17#2"``, to replay that run alone.
+        most: How many runs of each mode at most, chosen by *seed*; None for all there are.
+        seed: Chooses the points where not all are taken.
+        budget: Real seconds after which no more runs begin, in any mode; None for no limit.
+        eager: Use eager tasks (Python 3.12 and later).
+        raises: What else the scenario may raise when it is disturbed, besides `CancelledError` and
+            `Injected`.
+        ignore: Regular expressions; a problem in which one is found is none.
+        repeatable: Whether runs must go the same way each time. With real processes they do not.
+        settle: Virtual seconds that go by after the scenario, and again after its setup.
+        time_limit: Virtual seconds within which the scenario ends, and its setup is left.
+
+    Returns:
+        How many runs were made.
+
+    Raises:
+        ExplorationError: If something was wrong after some runs. An `AssertionError`.
+        ScenarioError: If something is wrong with the scenario already when nothing is injected.
+        RuntimeError: In a running event loop: each run has its own.
+
+    .. versionadded:: 0.1
+    """
+    _refuse_running_loop()
+    if not callable(scenario):
+        raise TypeError(
+            f"a scenario is an async function, to be called anew each time, not {scenario!r}"
+        )
+    described = Scenario(scenario, check, setup)
+    terms = Terms(
+        eager=eager,
+        settle=settle,
+        time_limit=time_limit,
+        raises=raises if isinstance(raises, tuple) else (raises,),
+        ignore=tuple(map(re.compile, ignore)),
+    )
+    began = time.monotonic()
+    calm = _calm(described, terms, repeatable=repeatable)
+    chosen = Mode if only is None else ()
+    wanted = {Mode(mode) for mode in modes}
+    plan = {mode: list(points(mode, calm.course)) for mode in chosen if mode in wanted}
+    if only is not None:
+        point = Point.parse(only) if isinstance(only, str) else only
+        plan = {point.mode: [point]}
+    runs: Counter[Mode] = Counter()
+    failures: list[Failure] = []
+    for mode, all_points in plan.items():
+        for point in _choose(all_points, most, seed):
+            if budget is not None and time.monotonic() - began > budget:
+                break
+            again = repeatable and sum(runs.values()) % REPEATED == 0
+            runs[mode] += 1
+            failure = _disturb(described, terms, point, again=again)
+            if failure is not None:
+                failures.append(failure)
+    exploration = Exploration(
+        scenario=described.name,
+        steps=calm.course.steps,
+        runs=dict(runs),
+        points={mode: len(all_points) for mode, all_points in plan.items()},
+        seconds=time.monotonic() - began,
+        failures=tuple(failures),
+    )
+    if failures:
+        raise ExplorationError(exploration)
+    return exploration
+
+
+def _calm(scenario: Scenario, terms: Terms, *, repeatable: bool) -> Run:
+    """
+    Run *scenario* undisturbed, twice, and refuse it if that goes wrong already.
+    """
+    run = Run(scenario, terms, None).go()
+    if run.problems:
+        problems = "".join(f"\n    {problem}" for problem in run.problems)
+        raise ScenarioError(
+            f"{scenario.name} goes wrong with nothing injected: mend that first{problems}"
+        )
+    if not repeatable:
+        return run
+    if run.threads:
+        raise ScenarioError(
+            f"{scenario.name} leaves threads running ({', '.join(run.threads)}), which wake the "
+            f"loop whenever they please: end them, or explore(..., repeatable=False)"
+        )
+    second = Run(scenario, terms, None).go()
+    difference = _difference(run, second)
+    if difference:
+        raise ScenarioError(
+            f"{scenario.name} does not go the same way twice: {difference}. A step cannot be found "
+            f"again then. Look for sets of tasks (use dicts), random numbers without a seed, real "
+            f"time, threads, and what one run leaves for the next (make it in setup=); with real "
+            f"processes or sockets, explore(..., repeatable=False)"
+        )
+    return run
+
+
+def _disturb(scenario: Scenario, terms: Terms, point: Point, *, again: bool) -> Failure | None:
+    run = Run(scenario, terms, point).go()
+    problems = list(run.problems)
+    if again:
+        difference = _difference(run, Run(scenario, terms, point).go())
+        if difference:
+            problems.append(f"the same injection goes another way the next time: {difference}")
+    if not problems:
+        return None
+    return Failure(scenario.name, point, run.waited_at, tuple(problems))
+
+
+def _difference(one: Run, other: Run) -> str:
+    """
+    Say what the first difference between two runs is, or nothing.
+    """
+    for number, (first, second) in enumerate(zip(one.trace, other.trace, strict=False), 1):
+        if first != second:
+            return f"step {number} was {_step(first)}, then {_step(second)}"
+    if len(one.trace) != len(other.trace):
+        return f"it took {len(one.trace)} steps, then {len(other.trace)}"
+    return ""
+
+
+def _step(step: tuple[float, str]) -> str:
+    when, what = step
+    return f"{what} at {when:.9g} s"
+
+
+def _choose(all_points: list[Point], most: int | None, seed: int) -> list[Point]:
+    if most is None or most >= len(all_points):
+        return all_points
+    chosen = random.Random(seed).sample(range(len(all_points)), most)  # noqa: S311 - repeatable
+    return [all_points[number] for number in sorted(chosen)]
+
+
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(
+        "explore() runs loops of its own, so it cannot be called in one: call it from a plain "
+        "function, 'def test_...', not 'async def'"
+    )

@@ -1,0 +1,80 @@
+"""
+What a run may leave outside of its loop: file descriptors and child processes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+PLACES = {"linux": "/proc/self/fd", "darwin": "/dev/fd"}
+
+
+class Outside:
+    """
+    A look at both, to be compared with a later one.
+    """
+
+    def __init__(self) -> None:
+        self._files = open_files()
+        self._children = children()
+
+    def left(self) -> list[str]:
+        """
+        Return a sentence for whatever is there now and was not before.
+        """
+        before = self._files
+        files = {fd: place for fd, place in open_files().items() if before.get(fd) != place}
+        left = [f"a file descriptor is left: {fd}, {place}" for fd, place in files.items()]
+        return left + [
+            f"a child process is left: {pid}, {name}"
+            for pid, name in children().items()
+            if pid not in self._children
+        ]
+
+
+def open_files() -> dict[int, str]:
+    """
+    Return the file descriptors that are open, and what each is, where the system tells.
+    """
+    folder = PLACES.get(sys.platform)
+    if folder is None:
+        return {}
+    found: dict[int, str] = {}
+    for each in list(Path(folder).iterdir()):
+        try:
+            found[int(each.name)] = os.readlink(each)
+        except OSError:  # the one of the listing itself is closed by now
+            continue
+    return found
+
+
+def children() -> dict[int, str]:
+    """
+    Return the child processes that run, or that nobody has reaped.
+    """
+    if not _has_children():
+        return {}
+    found: dict[int, str] = {}
+    for process in psutil.Process().children():
+        try:
+            found[process.pid] = f"{process.name()} ({process.status()})"
+        except psutil.Error:
+            continue
+    return found
+
+
+def _has_children() -> bool:
+    """
+    Tell whether there is any child: a microsecond, where a list of them takes milliseconds.
+    """
+    if not hasattr(os, "waitid"):
+        return True
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

@@ -1,0 +1,346 @@
+"""
+One run of a scenario in a loop of its own, with one injection, and what was wrong after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from ._clock import VirtualClock
+from ._outside import Outside
+from ._points import Course, Injected, Mode, Point
+from ._scenario import Interference, Scenario
+from ._virtual_loop import DeadlockError, LivelockError
+from ._watch import Task, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """
+    On what terms a scenario runs, and what is a problem afterwards.
+    """
+
+    eager: bool
+    settle: float
+    time_limit: float
+    raises: tuple[type[BaseException], ...]
+    ignore: tuple[re.Pattern[str], ...]
+
+
+class Run:
+    """
+    One run.
+    """
+
+    def __init__(self, scenario: Scenario, terms: Terms, point: Point | None) -> None:
+        self.problems: list[str] = []
+        self.threads: list[str] = []
+        self.scenario = scenario
+        self.terms = terms
+        self.point = point
+        self.time_limit = terms.time_limit
+        self.took = 0.0
+        self.waited_at = ""
+        self._hit: list[Task] = []
+        self._scope: anyio.CancelScope | None = None
+        self._scope_cancelled = False
+        self._waited_in_cancelled_scope = False
+        self._complaints: list[str] = []
+        at = 0 if point is None else point.step
+        mode = None if point is None else point.mode
+        self._mode = mode
+        self._interference = Interference(
+            throw_at=at if mode is Mode.THROW else 0,
+            abandon_at=at if mode is Mode.ABANDON else 0,
+        )
+        self._clock = VirtualClock()
+        self._loop = (
+            self._clock.new_eager_event_loop() if terms.eager else self._clock.new_event_loop()
+        )
+        self._loop.set_exception_handler(self._complain)
+        self._watch = Watch(self._loop, self._before_step)
+        self._main: Task | None = None
+        self._main_steps = 0
+        self._host: Task | None = None
+
+    @property
+    def trace(self) -> list[tuple[float, str]]:
+        """
+        What ran, step by step.
+        """
+        return self._watch.trace
+
+    @property
+    def course(self) -> Course:
+        """
+        What there is to inject into.
+        """
+        interference = self._interference
+        return Course(
+            self._main_steps, self._watch.alive_at, interference.awaits, interference.values
+        )
+
+    def go(self) -> Run:
+        """
+        Run the scenario, let time go by, check, leave the setup, and look at what is left.
+        """
+        outside = Outside()
+        with _listening(self._complaints):
+            try:
+                self._drive()
+                self._verify_end()
+                self._verify_rest()
+            except (DeadlockError, LivelockError) as exc:
+                self.problems.append(f"it hangs: {exc}")
+            finally:
+                self._close()
+                self._hit.clear()
+                self._main = self._host = None
+        self.problems += self._complaints
+        self.problems += outside.left()
+        kept = [p for p in self.problems if not any(i.search(p) for i in self.terms.ignore)]
+        self.problems[:] = kept
+        return self
+
+    # The course of a run
+
+    def _drive(self) -> None:
+        loop, watch = self._loop, self._watch
+        ready: asyncio.Future[Any] = loop.create_future()
+        stop = asyncio.Event()
+        self._host = loop.create_task(self._be_host(ready, stop), name="setup")
+        self._until(self._host, ready)
+        if self._host.done():
+            self._host.result()
+        world = ready.result()
+        watch.start()
+        self._main = loop.create_task(self._be_main(world), name=self.scenario.name)
+        self._until(self._main, self._after(self.time_limit))
+        self._main_steps, self.took = watch.steps, loop.time()
+        self.waited_at = self._interference.waits_at
+        if not self._main.done():
+            self.problems.append(
+                f"it has not ended after {self.time_limit:g} virtual seconds: it waits at "
+                f"{self.waited_at}"
+            )
+            self._main.cancel()
+            self._until(self._main, self._after(self.time_limit))
+        self._until(self._after(self.terms.settle))
+        watch.stop()
+        self.threads = loop.threads
+        if self.scenario.check is not None:
+            self._ask(self.scenario.check, world)
+        stop.set()
+        self._until(self._host, self._after(self.time_limit))
+        self._until(self._after(self.terms.settle))
+
+    async def _be_host(self, ready: asyncio.Future[Any], stop: asyncio.Event) -> None:
+        async with await self.scenario.make() as world:
+            ready.set_result(world)
+            await stop.wait()
+
+    async def _be_main(self, world: Any) -> None:
+        made = self.scenario.body(*self.scenario.arguments(world))
+        if self._mode is not Mode.SCOPE:
+            await self._interference.run(made)
+            return
+        with anyio.CancelScope() as self._scope:
+            if self._scope_cancelled:
+                self._scope.cancel()
+            await self._interference.run(made)
+
+    def _ask(self, check: Callable[..., Any], world: Any) -> None:
+        async def ask() -> None:
+            answer = check(*self.scenario.arguments(world))
+            if inspect.isawaitable(answer):
+                await answer
+
+        asked = self._loop.create_task(ask(), name="check")
+        self._until(asked, self._after(self.time_limit))
+        if not asked.done():
+            self.problems.append(f"the check has not ended after {self.time_limit:g} s")
+        elif not asked.cancelled() and (error := asked.exception()) is not None:
+            self.problems.append(f"check: {type(error).__name__}: {error}")
+
+    def _after(self, seconds: float) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._loop.call_later(seconds, _resolve, future)
+        return future
+
+    def _until(self, *any_of: asyncio.Future[Any]) -> None:
+        """
+        Run the loop until one of the futures is done.
+        """
+        done: asyncio.Future[None] = self._loop.create_future()
+        for each in any_of:
+            each.add_done_callback(lambda _: _resolve(done))
+        self._loop.run_until_complete(done)
+
+    # The injection
+
+    def _before_step(self, step: int) -> None:
+        point = self.point
+        if point is None or self._main is None:
+            return
+        if self._scope_cancelled and not self._main.done():
+            waiter = self._main._fut_waiter  # type: ignore[attr-defined]
+            if waiter is not None and not waiter.done():
+                self._waited_in_cancelled_scope = True
+        if step == point.step:
+            self._inject(point)
+        if point.mode is Mode.TWICE and step == point.step + point.gap:
+            self._cancel(self._main)
+
+    def _inject(self, point: Point) -> None:
+        assert self._main is not None
+        match point.mode:
+            case Mode.CANCEL | Mode.TWICE:
+                self._cancel(self._main)
+            case Mode.SCOPE:
+                self._scope_cancelled = True
+                if self._scope is not None:
+                    self._scope.cancel()
+            case Mode.ALL:
+                visible = asyncio.all_tasks(self._loop)
+                for task in self._watch.alive():
+                    if task in visible:
+                        self._cancel(task)
+            case Mode.EACH:
+                alive = self._watch.alive()
+                if point.task < len(alive):
+                    self._cancel(alive[point.task])
+            case Mode.THROW | Mode.ABANDON:
+                pass  # that is where the scenario is driven
+
+    def _cancel(self, task: Task) -> None:
+        if task.cancel():
+            self._hit.append(task)
+
+    # What must be true of every run
+
+    def _verify_end(self) -> None:
+        main, mode = self._main, self._mode
+        assert main is not None
+        if not main.done():
+            self.problems.append("it cannot be ended by a cancellation either")
+            return
+        self._verify_outcome("it", main)
+        assert self._host is not None
+        if self._host.done():
+            self._verify_outcome("its setup", self._host)
+        else:
+            self.problems.append("its setup cannot be left")
+        if mode is Mode.SCOPE and not main.cancelled():
+            if main.cancelling():
+                self.problems.append(f"cancelling() is {main.cancelling()} after its scope")
+            elif (
+                self._waited_in_cancelled_scope
+                and main.exception() is None
+                and not (self._scope is not None and self._scope.cancelled_caught)
+            ):
+                self.problems.append("it waited on in a cancelled scope, and went on to its end")
+
+    def _verify_outcome(self, who: str, task: Task) -> None:
+        hit = task in self._hit
+        if task.cancelled():
+            if not hit and self._mode not in (Mode.EACH, Mode.ALL):
+                self.problems.append(f"{who} ended cancelled, but nobody had cancelled it")
+        elif (error := task.exception()) is not None:
+            if not self._is_expected(error):
+                self.problems.append(f"{who} raised {error!r}")
+        elif hit:
+            self.problems.append(f"{who} swallowed the cancellation, and went on to its end")
+
+    def _is_expected(self, error: BaseException) -> bool:
+        if isinstance(error, BaseExceptionGroup):
+            return all(map(self._is_expected, error.exceptions))
+        if isinstance(error, asyncio.CancelledError):
+            return self._mode is not None
+        if isinstance(error, Injected):
+            return self._mode is Mode.THROW
+        return isinstance(error, self.terms.raises) and self._mode is not None
+
+    def _verify_rest(self) -> None:
+        left = self._watch.alive()
+        self.problems += [f"a task is left: {_describe(task)}" for task in left]
+        if not left and self._loop.timers:
+            handles = [repr(each) for each in self._loop._scheduled if not each.cancelled()]
+            self.problems.append(f"timers are left: {', '.join(handles)}")
+
+    def _complain(self, _: object, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        message = context.get("message")
+        self._complaints.append(f"the loop's exception handler was told: {message} ({error!r})")
+
+    def _close(self) -> None:
+        loop, watch = self._loop, self._watch
+        watch.stop()
+        left = watch.alive()
+        for task in left:
+            task.cancel()
+        try:
+            if left:
+                self._until(_all(loop, left), self._after(self.time_limit))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        except (DeadlockError, LivelockError) as exc:
+            self.problems.append(f"it hangs even afterwards: {exc}")
+        for task in left:
+            if task.done() and not task.cancelled():
+                task.exception()
+        loop.close()
+
+
+def _all(loop: asyncio.AbstractEventLoop, tasks: list[Task]) -> Task:
+    async def wait() -> None:
+        await asyncio.wait(tasks)
+
+    return loop.create_task(wait())
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _describe(task: Task) -> str:
+    coro: Any = task.get_coro()
+    name = getattr(coro, "__qualname__", "?")
+    frames = task.get_stack(limit=1)
+    where = f", at {frames[0].f_code.co_filename}:{frames[0].f_lineno}" if frames else ""
+    return f"{task.get_name()}, {name}{where}"
+
+
+@contextmanager
+def _listening(complaints: list[str]) -> Iterator[None]:
+    """
+    Note what nobody can raise, and the warnings of what was dropped.
+    """
+    before = sys.unraisablehook
+
+    def unraisable(args: sys.UnraisableHookArgs) -> None:
+        complaints.append(f"sys.unraisablehook was told: {args.exc_value!r} in {args.object!r}")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sys.unraisablehook = unraisable
+        try:
+            yield
+            gc.collect(1)
+        finally:
+            sys.unraisablehook = before
+    complaints += [
+        f"{each.category.__name__}: {each.message}"
+        for each in caught
+        if issubclass(each.category, ResourceWarning) or "never awaited" in str(each.message)
+    ]

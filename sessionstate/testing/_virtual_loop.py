@@ -1,0 +1,338 @@
+"""
+An asyncio event loop that runs by a clock of its own, and knows when it would hang.
+
+When nothing is ready, time moves to the next timer at once. Three things are told apart that all
+look like a hang on an ordinary loop:
+
+* *deadlock*: nothing is ready, no timer is armed, nobody outside will wake the loop;
+* *livelock*: callbacks run for ever and time stands still;
+* *the outside*: a file descriptor, an executor job or a thread started since the loop was made.
+  Then the loop polls really and its clock goes at the speed of the real one.
+
+Prior art: trio's `MockClock`, looptime, aiotools' `VirtualClock` (the selector and `time` are
+patched the same way; none of the last two detects a deadlock).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import selectors
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
+
+    from ._clock import VirtualClock
+
+T = TypeVar("T")
+
+SLICE = 0.02
+"""Real seconds of one look at the outside."""
+
+RESOLUTION = 1e-9
+STILL = 0.001
+
+
+class DeadlockError(RuntimeError):
+    """
+    Nothing is ready, no timer is armed, and nobody outside can wake the loop.
+
+    .. versionadded:: 0.1
+    """
+
+
+class LivelockError(RuntimeError):
+    """
+    Callbacks ran again and again, and time did not move.
+
+    .. versionadded:: 0.1
+    """
+
+
+class Observer(Protocol):
+    """
+    What is told of everything that a loop runs.
+    """
+
+    def made(self, task: asyncio.Task[Any]) -> None:
+        """
+        Take note that *task* was made; an eager one has run already.
+        """
+        ...
+
+    def scheduled(self, handle: asyncio.Handle) -> None:
+        """
+        Take note that *handle* will be run.
+        """
+        ...
+
+    def step(self, handle: asyncio.Handle) -> None:
+        """
+        Take note that *handle* is about to be run.
+        """
+        ...
+
+
+class _Task(asyncio.Task[T]):
+    """
+    A task whose place in a set does not depend on its address: the same on each run.
+
+    Task groups cancel their tasks in the order of a set.
+    """
+
+    def __init__(self, coro: Any, *, loop: VirtualLoop, **options: Any) -> None:
+        loop.tasks_made += 1
+        self._number = loop.tasks_made
+        super().__init__(coro, loop=loop, **options)
+        if loop.observer is not None and not self.done():
+            loop.observer.made(self)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Ready(deque[asyncio.Handle]):
+    """
+    The loop's queue of callbacks, telling the observer of what comes in and goes out.
+    """
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self.loop = loop
+
+    def append(self, handle: asyncio.Handle) -> None:
+        super().append(handle)
+        if self.loop.observer is not None:
+            self.loop.observer.scheduled(handle)
+
+    def popleft(self) -> asyncio.Handle:
+        if self.loop.observer is not None and not self[0].cancelled():
+            self.loop.observer.step(self[0])
+        return super().popleft()
+
+
+class _Selector(selectors.BaseSelector):
+    """
+    A real selector that asks the loop before it waits.
+    """
+
+    def __init__(self) -> None:
+        # Windows has nothing but select(); elsewhere this is epoll or kqueue.
+        self.real = selectors.DefaultSelector()
+        self.loop: VirtualLoop | None = None
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self.real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self.real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self.real.modify(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.loop is None:
+            return self.real.select(timeout)
+        return self.loop._virtual_select(self.real, timeout)
+
+    def close(self) -> None:
+        # The loop holds the selector and the selector the loop: part them.
+        self.loop = None
+        self.real.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self.real.get_map()
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """
+    An event loop in which waiting takes no time; `VirtualClock` makes it.
+
+    On Windows it cannot run child processes: there only the Proactor's loop can.
+
+    Args:
+        clock: What time it is.
+        eager: Start tasks eagerly (Python 3.12 and later; see `asyncio.eager_task_factory`).
+
+    .. versionadded:: 0.1
+    """
+
+    # These belong to asyncio's base class, which does not annotate them.
+    _scheduled: list[asyncio.TimerHandle]
+    _clock_resolution: float
+
+    def __init__(self, clock: VirtualClock, *, eager: bool = False) -> None:
+        if eager and sys.version_info < (3, 12):
+            raise RuntimeError("eager tasks need Python 3.12 or later: leave out eager=True")
+        self.clock = clock
+        self.observer: Observer | None = None
+        self.tasks_made = 0
+        self._jobs = 0
+        self._silent_since: float | None = None
+        self._still_since = clock.now
+        self._still_steps = 0
+        self._bystanders = frozenset(threading.enumerate())
+        selector = _Selector()
+        super().__init__(selector)
+        self._clock_resolution = RESOLUTION
+        self._ready = _Ready(self)
+        self._inside = len(selector.get_map())
+        selector.loop = self
+        # By name: 3.11 has none, and type checkers look with it in mind. Of its very own kind: anyio
+        # looks at the factory's code.
+        eagerly = "create_eager_task_factory"
+        kind: Any = getattr(asyncio, eagerly) if eager else _lazy
+        self.set_task_factory(kind(_Task))
+
+    def time(self) -> float:
+        """
+        Return the virtual time in seconds.
+        """
+        return self.clock.now
+
+    @property
+    def idle(self) -> bool:
+        """
+        Whether nothing is left to be run at this very time.
+        """
+        due = self._scheduled and self._scheduled[0].when() < self.time() + self._clock_resolution
+        return not (self._ready or due)
+
+    @property
+    def timers(self) -> int:
+        """
+        How many timers are armed.
+        """
+        return sum(not handle.cancelled() for handle in self._scheduled)
+
+    def run_in_executor(  # type: ignore[override]  # a TypeVarTuple would gain nothing here
+        self, executor: Executor | None, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """
+        Do what the base does, and count the job as outside until it is done.
+        """
+        future = super().run_in_executor(executor, func, *args)
+        self._jobs += 1
+        future.add_done_callback(self._job_done)
+        return future
+
+    def _job_done(self, _: asyncio.Future[Any]) -> None:
+        self._jobs -= 1
+
+    @property
+    def threads(self) -> list[str]:
+        """
+        The names of the threads that were started since the loop was made, and could wake it.
+        """
+        newer = [t for t in threading.enumerate() if t not in self._bystanders]
+        return [t.name for t in newer if not _is_idle_worker(t)]
+
+    def _outside(self, fds: int) -> str:
+        """
+        Return who could still wake the loop from outside, or an empty string.
+        """
+        if fds > self._inside:
+            return f"{fds - self._inside} file descriptors"
+        if self._jobs:
+            return f"{self._jobs} executor jobs"
+        threads = self.threads
+        return f"threads {threads}" if threads else ""
+
+    def _virtual_select(
+        self, real: selectors.BaseSelector, timeout: float | None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        """
+        Poll *real*, and move the clock instead of waiting where nobody outside is expected.
+        """
+        self._watch_steps()
+        # Ask before polling: a thread that is gone by now has written to the self-pipe already.
+        outside = "" if timeout == 0 else self._outside(len(real.get_map()))
+        events = real.select(0)
+        if events or timeout == 0:
+            self._silent_since = None
+            if events:
+                self._still_steps = 0
+            return events
+        if outside:
+            return self._wait_really(real, timeout, outside)
+        if timeout is None:
+            raise DeadlockError(self._describe("deadlock: nothing is ready and no timer is armed"))
+        # Exactly the timer's time, not now + timeout: rounding must not make anything early, and
+        # asyncio never asks for more than a day at once.
+        when = self._scheduled[0].when()
+        if not self.clock._may_move_to(when):
+            what = f"deadlock: the next timer is due at {when:.9g} s and nobody moves the clock"
+            advice = "await clock.advance(seconds), or make it with autojump=True"
+            raise DeadlockError(self._describe(f"{what}: {advice}"))
+        self._move(when)
+        return []
+
+    def _wait_really(
+        self, real: selectors.BaseSelector, timeout: float | None, outside: str
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        before = time.monotonic()
+        self._silent_since = self._silent_since or before
+        events = real.select(SLICE if timeout is None else min(timeout, SLICE))
+        after = time.monotonic()
+        if self.clock.autojump:
+            self._move(self.time() + after - before)
+        if events:
+            self._silent_since = None
+        elif after - self._silent_since > self.clock.patience:
+            what = f"deadlock: {self.clock.patience} s without a sign of {outside}"
+            raise DeadlockError(self._describe(what))
+        return events
+
+    def _move(self, when: float) -> None:
+        self.clock._move(when)
+        # Late in virtual time a nanosecond is less than a float can add.
+        self._clock_resolution = max(RESOLUTION, 2 * math.ulp(self.time()))
+
+    def _watch_steps(self) -> None:
+        if self.time() - self._still_since >= STILL:
+            self._still_since = self.time()
+            self._still_steps = 0
+        self._still_steps += 1
+        if self._still_steps > self.clock.most_steps:
+            self._still_steps = 0
+            what = f"livelock: {self.clock.most_steps} iterations and time stands still"
+            raise LivelockError(self._describe(what))
+
+    def _describe(self, what: str) -> str:
+        lines = [f"{what} (virtual time {self.time():.9g})"]
+        for task in asyncio.all_tasks(self):
+            frames = task.get_stack(limit=1)
+            code = frames[0].f_code if frames else None
+            where = f"{code.co_filename}:{frames[0].f_lineno}" if code else "no frame"
+            name = getattr(task.get_coro(), "__qualname__", "?")
+            lines.append(f"  {task.get_name()} {name} at {where}")
+        return "\n".join(lines)
+
+
+def _lazy(constructor: Callable[..., asyncio.Task[Any]]) -> Callable[..., asyncio.Task[Any]]:
+    """
+    Return a factory that lets tasks start in the next turn of the loop, as they do by default.
+    """
+
+    def factory(loop: VirtualLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        return constructor(coro, loop=loop, **options)
+
+    return factory
+
+
+def _is_idle_worker(thread: threading.Thread) -> bool:
+    """
+    Tell whether nothing is to be expected from *thread*.
+
+    Executor jobs are counted, so their threads are not; anyio's workers say when they are idle.
+    """
+    module = sys.modules.get("concurrent.futures.thread")
+    if thread in getattr(module, "_threads_queues", ()):
+        return True
+    return thread in getattr(thread, "idle_workers", ())

@@ -1,0 +1,106 @@
+"""
+Watches a loop: counts its steps, numbers its tasks, writes down what ran.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ._virtual_loop import VirtualLoop
+
+Task = asyncio.Task[Any]
+
+
+class Watch:
+    """
+    The observer of a loop.
+
+    Tasks are numbered in the order in which the loop first heard of them, which is the same on
+    each run; `asyncio.all_tasks` is a set, in the order of addresses, and some tasks hide from it.
+    """
+
+    def __init__(self, loop: VirtualLoop, before_step: Callable[[int], None]) -> None:
+        self.steps = 0
+        """Steps since the scenario began."""
+        self.trace: list[tuple[float, str]] = []
+        """When each of them was, and what ran."""
+        self.alive_at: list[int] = []
+        """How many tasks were alive before each of them."""
+        self._counting = False
+        self._loop = loop
+        self._before_step = before_step
+        self._refs: dict[int, weakref.ref[Task]] = {}
+        self._numbers: weakref.WeakKeyDictionary[Task, int] = weakref.WeakKeyDictionary()
+        self._named = 0
+        loop.observer = self
+
+    def start(self) -> None:
+        """
+        Begin to count: the scenario's own task is the next to be made.
+        """
+        self._counting = True
+
+    def stop(self) -> None:
+        """
+        Count no more, and let nothing happen before a step any more.
+        """
+        self._counting = False
+
+    def alive(self) -> list[Task]:
+        """
+        Return the tasks that are not done, in the order of their appearance.
+        """
+        alive: list[Task] = []
+        for number, ref in list(self._refs.items()):
+            task = ref()
+            if task is None or task.done():
+                del self._refs[number]
+            else:
+                alive.append(task)
+        return alive
+
+    def made(self, task: Task) -> None:
+        """
+        Number a task, which may wait already for something.
+        """
+        self._number(task)
+
+    def scheduled(self, handle: asyncio.Handle) -> None:
+        """
+        Number a task that somebody made without the loop.
+        """
+        owner = getattr(handle._callback, "__self__", None)  # type: ignore[attr-defined]
+        if isinstance(owner, asyncio.Task):
+            self._number(owner)
+
+    def step(self, handle: asyncio.Handle) -> None:
+        """
+        Count a step and write it down.
+        """
+        if self._counting:
+            self.steps += 1
+            self.alive_at.append(len(self.alive()))
+            self.trace.append((round(self._loop.time(), 9), self._label(handle)))
+            self._before_step(self.steps)
+
+    def _number(self, task: Task) -> int:
+        number = self._numbers.get(task)
+        if number is None:
+            self._named = number = self._named + 1
+            self._numbers[task] = number
+            self._refs[number] = weakref.ref(task)
+        return number
+
+    def _label(self, handle: asyncio.Handle) -> str:
+        callback: Any = handle._callback  # type: ignore[attr-defined]
+        while isinstance(callback, partial):
+            callback = callback.func
+        owner = getattr(callback, "__self__", None)
+        if isinstance(owner, asyncio.Task):
+            name = getattr(owner.get_coro(), "__qualname__", "?")
+            return f"task {self._number(owner)}, {name}"
+        return getattr(callback, "__qualname__", None) or type(callback).__name__
