@@ -227,14 +227,16 @@ def _lives(process: psutil.Process) -> bool:
     try:
         if not process.is_running():  # its number may be that of another child of ours
             return False
-        try:
-            # It may have come back to us.
-            os.waitpid(process.pid, os.WNOHANG)  # type: ignore[attr-defined, unused-ignore]
-        except OSError:
-            pass
-        return process.status() != psutil.STATUS_ZOMBIE
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return True
     except psutil.Error:
         return False
+    # Only now: it is not looked at again, and may have come back to us.
+    try:
+        os.waitpid(process.pid, os.WNOHANG)  # type: ignore[attr-defined, unused-ignore]
+    except OSError:
+        pass
+    return False
 
 
 class JobTree(Tree):

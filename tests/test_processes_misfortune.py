@@ -375,6 +375,23 @@ class TestNobodyIsHurt:
             assert done.stdout == plain.stdout
 
     @needs_linux
+    async def test_one_that_dies_while_it_is_looked_at(self) -> None:
+        """
+        An orphan that came back to us is reaped, in whatever moment it dies.
+        """
+
+        class Dying(psutil.Process):
+            def status(self) -> str:
+                self.kill()
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+                return str(super().status())
+
+        with subprocess.Popen(["sleep", "100"]) as orphan:
+            dying = Dying(orphan.pid)
+            assert not _process_groups._lives(dying)
+            with pytest.raises(ChildProcessError):
+                os.waitid(os.P_PID, orphan.pid, os.WEXITED | os.WNOHANG)
+
     async def test_a_subreaper_reaps(self, s: Session) -> None:
         """
         With `subreaper`, orphans that end before the session are reaped.
