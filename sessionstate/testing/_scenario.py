@@ -94,7 +94,10 @@ class Interference:
         """
         if isinstance(made, AsyncIterator):
             self._generator = made
-            await self._drive(self._iterate(made))
+            try:
+                await self._drive(self._iterate(made))
+            finally:
+                self._generator = None  # nobody may keep what was abandoned
         else:
             await self._drive(_awaiting(made))
 
