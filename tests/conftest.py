@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, settings
 from pytest_asyncio import is_async_test
 
 from sessionstate import Supervisor
-from tests.virtual_time import Clock, VirtualLoop, eager_loop
+from sessionstate.testing import VirtualClock, VirtualLoop
+from sessionstate.testing._watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -101,8 +102,8 @@ def pytest_asyncio_loop_factories(
     if _is_real(item):
         return {"asyncio": asyncio.new_event_loop}
     if config.getoption("eager"):
-        return {"eager": eager_loop}
-    return {"virtual": VirtualLoop}
+        return {"eager": _eager}
+    return {"virtual": _virtual}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -112,13 +113,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("uvloop"):
         return
     for item in items:
-        asks = "clock" in getattr(item, "fixturenames", ())
+        asks = {"clock", "steps"}.intersection(getattr(item, "fixturenames", ()))
         if asks or item.get_closest_marker("virtual_time"):
             item.add_marker(pytest.mark.skip(reason=NEEDS_VIRTUAL_TIME))
 
 
 def _is_real(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(name) for name in ("real_loop",))
+
+
+def _virtual() -> VirtualLoop:
+    return VirtualClock().new_event_loop()
+
+
+def _eager() -> VirtualLoop:
+    return VirtualClock().new_eager_event_loop()
 
 
 def _uvloop() -> asyncio.AbstractEventLoop:
@@ -139,13 +148,25 @@ def log() -> list[str]:
 
 
 @pytest.fixture
-async def clock() -> Clock:
+async def clock() -> VirtualClock:
     """
     Give the virtual clock of the test's loop.
     """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop), "`clock` and `real_loop` exclude each other"
-    return Clock(loop)
+    return loop.clock
+
+
+@pytest.fixture
+async def steps() -> Callable[[], int]:
+    """
+    Give a function that tells how many steps the test's loop has made so far.
+    """
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop), "`steps` and `real_loop` exclude each other"
+    watch = Watch(loop, lambda step: None)
+    watch.start()
+    return lambda: watch.steps
 
 
 class StartSupervisor(Protocol):
@@ -270,7 +291,7 @@ async def _left(
     loop: asyncio.AbstractEventLoop, own: set[asyncio.Task[Any]]
 ) -> list[asyncio.Task[Any]]:
     if isinstance(loop, VirtualLoop):
-        await Clock(loop).settle()
+        await loop.clock.settle()
     current = asyncio.current_task()
     left: list[asyncio.Task[Any]] = []
     for _ in range(50):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sessionstate import MemoryGuard, Supervisor
 
 if TYPE_CHECKING:
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 
 MIB = 2**20
@@ -37,7 +37,7 @@ class Machine:
         return max(self.base + sessions * self.each, self.kept)
 
 
-async def opened(supervisor: Supervisor, number: int, clock: Clock) -> None:
+async def opened(supervisor: Supervisor, number: int, clock: VirtualClock) -> None:
     """
     Open sessions, each used a little later than the one before.
     """

@@ -24,7 +24,7 @@ from sessionstate import (
     current_supervisor,
 )
 from sessionstate._last import abandon, abandon_all
-from tests import virtual_time
+from sessionstate.testing import VirtualClock
 from tests.bodies import LONG, fail
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def runner() -> Iterator[asyncio.Runner]:
     """
     Give a loop that can be left standing.
     """
-    with asyncio.Runner(loop_factory=virtual_time.VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualClock().new_event_loop) as runner:
         yield runner
 
 
@@ -298,7 +298,7 @@ class TestAbandon:
             await asyncio.sleep(1)
 
         tasks: list[asyncio.Task[Any]] = []
-        loop = virtual_time.VirtualLoop()
+        loop = VirtualClock().new_event_loop()
         supervisor = loop.run_until_complete(begin(fill))
         s = supervisor["a"]
         if closes:

@@ -23,8 +23,8 @@ from tests.test_lifecycle import inside
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 async def slowly_closing(supervisor: Supervisor, id: str, seconds: float = 1) -> Session:
@@ -54,7 +54,7 @@ async def ended(task: asyncio.Task[Any]) -> None:
 
 class TestEvict:
     async def test_takes_the_one_idle_longest(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         When full, the session idle longest makes room, whatever its own timeout is.
@@ -87,7 +87,7 @@ class TestEvict:
                 pass
 
     async def test_looks_at_256_at_most(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         The one idle longest is sought among the first 256 in the order of their deadlines.
@@ -196,7 +196,7 @@ class TestRefuse:
 
 class TestWait:
     async def test_lets_in_who_came_first(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Openings wait for room and come in, one for each that ends, in the order of their coming.
@@ -212,7 +212,9 @@ class TestWait:
             assert list(supervisor) == [id]
         await asyncio.gather(*waiting)
 
-    async def test_nobody_slips_past(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_nobody_slips_past(
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
+    ) -> None:
         """
         Who comes when room has come free, but others wait for it, waits behind them.
         """
@@ -228,7 +230,7 @@ class TestWait:
         await waiting
 
     async def test_promised_room_counts(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         An adopting write cannot take the place that was promised to who waits, and does not wait.
@@ -242,7 +244,9 @@ class TestWait:
             SessionMap[int]("m", adopt=True)["x"] = 1
         assert (await waiting).id == "a"
 
-    async def test_ends_in_time(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_ends_in_time(
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
+    ) -> None:
         """
         An opening waits for `open_timeout` at most, and then is refused; nothing of it is left.
         """
@@ -259,7 +263,7 @@ class TestWait:
 
     @pytest.mark.parametrize("let_in", [True, False])
     async def test_a_cancelled_one_gives_its_place_on(
-        self, start_supervisor: StartSupervisor, clock: Clock, let_in: bool
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, let_in: bool
     ) -> None:
         """
         Who is cancelled while waiting, or let in and not running yet, leaves the place to the next.
@@ -280,7 +284,7 @@ class TestWait:
         assert (await supervisor.open("c")).id == "c"
 
     async def test_a_time_out_with_the_room_loses_nothing(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Room that comes free as the patience ends goes to somebody, and none is lost.
@@ -295,7 +299,7 @@ class TestWait:
         assert (await supervisor.open("b")).id == "b"
 
     async def test_finds_who_was_opened_meanwhile(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Two who wait with the same id share one session, and the place not needed goes on.
@@ -313,7 +317,7 @@ class TestWait:
         assert other.id == "b"
 
     @pytest.mark.parametrize("let_in", [True, False])
-    async def test_ends_with_the_supervisor(self, clock: Clock, let_in: bool) -> None:
+    async def test_ends_with_the_supervisor(self, clock: VirtualClock, let_in: bool) -> None:
         """
         Opening during shutdown is `SupervisorClosed`, for those who wait for room too.
         """
@@ -331,7 +335,7 @@ class TestWait:
 
     @pytest.mark.parametrize("when_full", ["evict", "refuse", "wait"])
     async def test_concurrent_openings_cannot_overshoot(
-        self, start_supervisor: StartSupervisor, clock: Clock, when_full: str
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, when_full: str
     ) -> None:
         """
         Opening counts as soon as it begins, hooks included.

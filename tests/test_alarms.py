@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sessionstate import Session
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -55,7 +55,9 @@ class BadLodger(Lodger):
 
 
 class TestTenant:
-    async def test_is_told(self, supervisor: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_is_told(
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         A tenant is told when it said that something is due, once, and may change its mind.
         """
@@ -73,7 +75,7 @@ class TestTenant:
 
     @pytest.mark.parametrize("due", [False, True])
     async def test_dropped(
-        self, supervisor: Supervisor, clock: Clock, log: list[str], due: bool
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str], due: bool
     ) -> None:
         """
         A tenant that is dropped leaves nothing: no entry in the queue, no row in the session.
@@ -96,7 +98,9 @@ class TestTenant:
         await clock.advance(10)
         assert log == []
 
-    async def test_collected(self, supervisor: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_collected(
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         So does one that was part of a cycle.
         """
@@ -135,7 +139,9 @@ class TestTenant:
 
 
 class TestVacate:
-    async def test_session_ends(self, supervisor: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_session_ends(
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         As its session ends, a tenant lets go in the order of the steps, and is told no more.
         """
@@ -153,7 +159,7 @@ class TestVacate:
         assert log == ["after", "vacate", "before"]
         assert len(supervisor._bells.queue) == 0
 
-    async def test_supervisor_left(self, clock: Clock, log: list[str]) -> None:
+    async def test_supervisor_left(self, clock: VirtualClock, log: list[str]) -> None:
         """
         As its supervisor is left, a tenant lets go once every session is closed.
         """
@@ -184,7 +190,7 @@ class TestVacate:
             Lodger(supervisor, [])
 
     async def test_that_fails(
-        self, clock: Clock, log: list[str], caplog: pytest.LogCaptureFixture
+        self, clock: VirtualClock, log: list[str], caplog: pytest.LogCaptureFixture
     ) -> None:
         """
         A tenant that fails is logged, and keeps neither expiry nor shutdown from going on.

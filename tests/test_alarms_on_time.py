@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.virtual_time import VirtualLoop
+from sessionstate.testing import VirtualClock, VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sessionstate import Supervisor
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -33,7 +33,7 @@ async def work() -> Callable[[], None]:
 
 
 async def test_while_clean_ups_are_crowded(
-    start_supervisor: StartSupervisor, clock: Clock, log: list[str]
+    start_supervisor: StartSupervisor, clock: VirtualClock, log: list[str]
 ) -> None:
     """
     A timer does not wait while expiry waits for clean-ups to end.
@@ -51,7 +51,7 @@ async def test_while_clean_ups_are_crowded(
 
 
 async def test_in_the_middle_of_a_mass_expiry(
-    start_supervisor: StartSupervisor, clock: Clock, work: Callable[[], None]
+    start_supervisor: StartSupervisor, clock: VirtualClock, work: Callable[[], None]
 ) -> None:
     """
     A timer does not wait until everything that expires at that time has ended.
@@ -70,7 +70,7 @@ async def test_in_the_middle_of_a_mass_expiry(
 
 
 async def test_due_together_leave_turns(
-    supervisor: Supervisor, clock: Clock, work: Callable[[], None]
+    supervisor: Supervisor, clock: VirtualClock, work: Callable[[], None]
 ) -> None:
     """
     Of many alarms that are due at once, the work is cut by time, and others run between.
@@ -88,7 +88,7 @@ async def test_due_together_leave_turns(
 
 
 async def test_set_and_cleared_between_two_slices(
-    supervisor: Supervisor, clock: Clock, work: Callable[[], None], log: list[str]
+    supervisor: Supervisor, clock: VirtualClock, work: Callable[[], None], log: list[str]
 ) -> None:
     """
     Between two slices of what is due, an alarm may still be cleared, and another be set.

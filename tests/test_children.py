@@ -24,8 +24,8 @@ from tests.bodies import LONG
 from tests.test_admission import slowly_closing, soon
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -38,7 +38,7 @@ async def child_of(parent: Session, id: str = "child", **named: Any) -> Session:
 
 
 class TestHolding:
-    async def test_up_to_the_root(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_up_to_the_root(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A held session holds its parent, up to the root: open, with no idle deadline, for ever.
         """
@@ -57,7 +57,7 @@ class TestHolding:
         supervisor._check()
 
     async def test_release_restarts_the_idle_clock(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         The parent's idle clock starts when its last held child is released.
@@ -74,7 +74,9 @@ class TestHolding:
         assert len(supervisor) == 0
         assert root.close_reason is CloseReason.IDLE
 
-    async def test_until_the_last_of_several(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_until_the_last_of_several(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         The parent is held while one of its children is, or somebody is inside itself.
         """
@@ -89,7 +91,9 @@ class TestHolding:
         assert (root.state, root.children) == ("idle", ())
         supervisor._check()
 
-    async def test_never_evicted(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_never_evicted(
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
+    ) -> None:
         """
         A parent that is held through a child is never evicted, though it was left longest ago.
         """
@@ -115,7 +119,7 @@ class TestHolding:
         supervisor._check()
 
     async def test_stall_of_a_parent_with_a_busy_child(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         What a held child does is its parent's activity: the parent stalls when all are silent.
@@ -135,7 +139,7 @@ class TestHolding:
 
     @pytest.mark.parametrize("how", ["block", "ended"])
     async def test_stall_of_a_parent_whose_child_was_busy(
-        self, supervisor: Supervisor, clock: Clock, how: str
+        self, supervisor: Supervisor, clock: VirtualClock, how: str
     ) -> None:
         """
         A child that is let go of was used until then, and so was each of its ancestors.
@@ -155,7 +159,7 @@ class TestHolding:
             assert child.state == root.state == "open"
 
     async def test_a_block_that_is_left_is_no_activity(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         For a session of its own, leaving one of several blocks is no activity.
@@ -177,7 +181,7 @@ class TestHolding:
         async with supervisor.session("root", max_age=LONG) as root, root.child("child"):
             assert root.deadline == LONG
 
-    async def test_lingers(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_lingers(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A parent whose last owner left lingers from the release of its last child.
         """
@@ -193,7 +197,7 @@ class TestHolding:
         assert root.close_reason is CloseReason.COMPLETED
         assert child.close_reason is CloseReason.PARENT
 
-    async def test_child_lingers(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_child_lingers(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A child that lingers does not hold its parent, and ends with it.
         """
@@ -205,7 +209,7 @@ class TestHolding:
         assert (child.close_reason, len(supervisor)) == (CloseReason.PARENT, 0)
 
     async def test_pinned_while_a_child_is_opened(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A parent is neither idle nor evicted while the opening of a child of it waits.
@@ -281,7 +285,7 @@ class TestEntering:
 
     @pytest.mark.parametrize("why", ["max_sessions", "max_children", "max_closing"])
     async def test_parent_that_ends_while_a_child_waits(
-        self, start_supervisor: StartSupervisor, clock: Clock, why: str
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, why: str
     ) -> None:
         """
         An opening that waits for room learns at once that the parent ends, which waits for none.
@@ -318,7 +322,9 @@ class TestEntering:
         with pytest.raises(TypeError, match="parent must be a Session, not 'root'"):
             one.attach("child", parent="root")  # type: ignore[arg-type]
 
-    async def test_reopening_while_it_closes(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_reopening_while_it_closes(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         A child that is opened again while it closes begins a new life when that has ended.
         """
@@ -333,7 +339,7 @@ class TestEntering:
         supervisor._check()
 
     async def test_no_child_of_what_closes_first(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A session that waits for an id to settle is given up when its parent ends meanwhile.

@@ -17,8 +17,8 @@ from tests.bodies import LONG, deaf, fail, noted, nothing_stray, soon
 from tests.test_children import child_of
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -60,7 +60,7 @@ class TestOrder:
         "how", ["completed", "failed", "deleted", "idle", "evicted", "resource_failed"]
     )
     async def test_children_first(
-        self, start_supervisor: StartSupervisor, clock: Clock, log: list[str], how: str
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, log: list[str], how: str
     ) -> None:
         """
         Whatever ends a parent, its children end before it, for that reason, and theirs before them.
@@ -93,7 +93,7 @@ class TestOrder:
         supervisor._check()
 
     async def test_shutdown(
-        self, start_supervisor: StartSupervisor, clock: Clock, log: list[str]
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         Leaving the supervisor ends all of them as `shutdown`, children before parents.
@@ -106,7 +106,7 @@ class TestOrder:
         assert log.index("a begins") > log.index("aa")
         assert log.index("root begins") > log.index("a")
 
-    async def test_hurried_shutdown(self, clock: Clock, log: list[str]) -> None:
+    async def test_hurried_shutdown(self, clock: VirtualClock, log: list[str]) -> None:
         """
         When the time of a shutdown is over, all that is left begins, children before parents.
         """
@@ -119,7 +119,9 @@ class TestOrder:
         assert begun.index("root begins") == 3
         assert begun.index("aa begins") < begun.index("a begins")
 
-    async def test_holders_are_interrupted(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_holders_are_interrupted(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         Who is inside a child is interrupted when the parent ends, and told so.
         """
@@ -140,7 +142,7 @@ class TestOrder:
         assert (came, clock.now) == ([CloseReason.PARENT], 1)
 
     async def test_clean_up_of_the_parent_waits_for_bodies_of_children(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         The parent's clean-up waits for its children's bodies and clean-ups, however many there are.
@@ -167,7 +169,7 @@ class TestOrder:
         assert supervisor.statistics().stuck == 0
 
     async def test_children_that_hang(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         Children that hang delay their parent by their own budget and no more.
@@ -193,7 +195,7 @@ class TestOrder:
         await clock.advance(50)
 
     async def test_patience_begins_after_the_children(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A body is not stuck in the parent while it waits for the clean-up of a child.

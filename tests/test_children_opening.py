@@ -12,18 +12,18 @@ from sessionstate import CloseReason, SessionClosed
 
 if TYPE_CHECKING:
     from sessionstate import Supervisor
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
 
-async def test_parent_that_is_overdue(supervisor: Supervisor, clock: Clock) -> None:
+async def test_parent_that_is_overdue(supervisor: Supervisor, clock: VirtualClock) -> None:
     """
     A parent past its deadline is ended by the opening of a child, though expiry did not come yet.
     """
     parent = await supervisor.open("parent", idle_timeout=10)
-    clock._loop._now += 10.01  # before anybody is told
+    clock.jump(10.01)  # before anybody is told
     with pytest.raises(SessionClosed, match="'parent'"):
         async with parent.child("child"):
             raise AssertionError
@@ -31,7 +31,7 @@ async def test_parent_that_is_overdue(supervisor: Supervisor, clock: Clock) -> N
     assert len(supervisor) == 0
 
 
-async def test_parent_that_is_held(supervisor: Supervisor, clock: Clock) -> None:
+async def test_parent_that_is_held(supervisor: Supervisor, clock: VirtualClock) -> None:
     """
     One that is held, or not due, is there for its child.
     """
@@ -41,7 +41,7 @@ async def test_parent_that_is_held(supervisor: Supervisor, clock: Clock) -> None
             assert child.parent is parent
 
 
-async def test_is_a_use(start_supervisor: StartSupervisor, clock: Clock) -> None:
+async def test_is_a_use(start_supervisor: StartSupervisor, clock: VirtualClock) -> None:
     """
     A parent whose child was entered is not unused: from then on its idle_timeout counts.
     """

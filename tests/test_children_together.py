@@ -22,7 +22,7 @@ from tests.test_children_ending import crash
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -114,7 +114,9 @@ class TestBoth:
         assert asyncio.get_running_loop().time() == began
         assert supervisor.statistics().clean_up_errors == 0
 
-    async def test_parent_waits_for_its_child(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_parent_waits_for_its_child(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         Bodies and tasks of a parent may wait for a child; its clean-up finds it closed.
         """
@@ -135,7 +137,7 @@ class TestBoth:
     async def test_close_each_other(
         self,
         supervisor: Supervisor,
-        clock: Clock,
+        clock: VirtualClock,
         log: list[str],
         slow: bool,
     ) -> None:

@@ -12,8 +12,8 @@ import anyio
 import pytest
 
 from sessionstate import CloseReason, SessionClosed, Supervisor, session
+from sessionstate.testing import VirtualClock
 from tests.bodies import LONG, noted, nothing_stray, soon
-from tests.virtual_time import run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -131,7 +131,7 @@ class TestErrors:
                     log.append(s.state)
 
         with pytest.raises(fatal):
-            run(main())
+            VirtualClock().run(main())
         assert log == ["rest begins", "rest", "closed"]
 
     @pytest.mark.parametrize("fatal", [KeyboardInterrupt, SystemExit])
@@ -151,7 +151,7 @@ class TestErrors:
                 await asyncio.sleep(LONG)
 
         with pytest.raises(fatal):
-            run(main())
+            VirtualClock().run(main())
         assert log == ["rest begins", "rest"]
 
     async def test_fatal_comes_out_of_close(self, supervisor: Supervisor, log: list[str]) -> None:

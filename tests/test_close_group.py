@@ -23,7 +23,7 @@ from tests.test_children import child_of
 from tests.test_groups import member
 
 if TYPE_CHECKING:
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -44,7 +44,7 @@ class TestCloseGroup:
         assert list(supervisor._bounds.groups) == ["other"]
         assert await supervisor.close_group("user") == await supervisor.close_group("what") == 0
 
-    async def test_without_waiting(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_without_waiting(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         `close_group_soon` answers how many ends it decided, at once.
         """
@@ -92,7 +92,7 @@ class TestCloseGroup:
         assert len(supervisor) == supervisor.statistics().closing == 0
 
     async def test_cancelling_the_wait(
-        self, supervisor: Supervisor, clock: Clock, caplog: pytest.LogCaptureFixture
+        self, supervisor: Supervisor, clock: VirtualClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         """
         Cancelling the wait stops no clean-up, and no error is lost: all of them are logged.
@@ -128,7 +128,7 @@ class TestCloseGroup:
             assert len(supervisor) == 0
         assert log == ["x"] * 4
 
-    async def test_from_inside(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_from_inside(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A holder that ends its own group is told nothing, others are; nobody waits for ever.
         """

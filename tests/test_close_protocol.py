@@ -24,7 +24,7 @@ from sessionstate import (
 from tests.bodies import LONG, fail, noted, nothing_stray, soon
 
 if TYPE_CHECKING:
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -117,7 +117,7 @@ class TestDecision:
         assert new.incarnation > old.incarnation
 
     async def test_one_life_at_once(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         The id of a session that is closing is opened again when its clean-up is over, not before.
@@ -131,7 +131,9 @@ class TestDecision:
         assert (clock.now, log) == (2, ["clean begins", "clean"])
         assert new.state == "idle"
 
-    async def test_hooks_run_once_for_each_cause(self, start_supervisor: Any, clock: Clock) -> None:
+    async def test_hooks_run_once_for_each_cause(
+        self, start_supervisor: Any, clock: VirtualClock
+    ) -> None:
         """
         Every cause ends in the same function: one hook call each, with its reason, and one count.
         """
@@ -259,7 +261,7 @@ class TestWhoSeesWhat:
             assert len(caplog.records) == (0 if hooked else 1)
         assert told == ["callback fail"]
 
-    async def test_two_owners(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_two_owners(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         The last of two owners ends the session; a visitor inside is interrupted, and waits not.
         """

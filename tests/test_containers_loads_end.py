@@ -14,7 +14,7 @@ from sessionstate import ExpiringMap, SessionClosed, Supervisor, SupervisorClose
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 
 def slow_to_end(log: list[str]) -> Callable[[], Coroutine[Any, Any, Any]]:
@@ -34,7 +34,7 @@ def slow_to_end(log: list[str]) -> Callable[[], Coroutine[Any, Any, Any]]:
 
 class TestLoads:
     async def test_end_before_their_session_is_closed(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         What was added before the container is cleaned up when its loads have ended.
@@ -49,7 +49,9 @@ class TestLoads:
         with pytest.raises(SessionClosed):
             await asking
 
-    async def test_end_before_their_supervisor_is_left(self, clock: Clock, log: list[str]) -> None:
+    async def test_end_before_their_supervisor_is_left(
+        self, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         Leaving a supervisor waits for the loads of its containers.
         """
@@ -63,7 +65,7 @@ class TestLoads:
 
     @pytest.mark.parametrize("limit", [0.5, None])
     async def test_are_waited_for_a_bounded_time(
-        self, clock: Clock, log: list[str], limit: float | None
+        self, clock: VirtualClock, log: list[str], limit: float | None
     ) -> None:
         """
         A load that does not end is left behind after the time for a clean-up, if there is one.

@@ -22,11 +22,11 @@ from sessionstate import (
     Supervisor,
     SupervisorClosed,
 )
-from tests.virtual_time import VirtualLoop
+from sessionstate.testing import VirtualClock, VirtualLoop
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 Told = list[tuple[Any, Any, EvictionCause]]
 
@@ -66,7 +66,7 @@ class TestPrompt:
     @pytest.mark.parametrize("owner", ["supervisor", "session"])
     @pytest.mark.parametrize("ttl", [0.001, 0.5, 60, 86_400])
     async def test_memory_is_freed_without_access(
-        self, supervisor: Supervisor, s: Session, clock: Clock, owner: str, ttl: float
+        self, supervisor: Supervisor, s: Session, clock: VirtualClock, owner: str, ttl: float
     ) -> None:
         """
         A value goes when its time has come, never early, late by 1/256 or 5 ms, though nobody asks.
@@ -83,7 +83,7 @@ class TestPrompt:
         entries._check()
 
     async def test_a_touched_entry_stays_and_goes_later(
-        self, supervisor: Supervisor, clock: Clock, told: Told
+        self, supervisor: Supervisor, clock: VirtualClock, told: Told
     ) -> None:
         """
         An entry that was used is put back once, at the place that the last use gives.
@@ -101,7 +101,7 @@ class TestPrompt:
         assert told == [("a", 1, EvictionCause.IDLE)]
 
     async def test_short_ones_wake_before_long_ones(
-        self, supervisor: Supervisor, clock: Clock, told: Told
+        self, supervisor: Supervisor, clock: VirtualClock, told: Told
     ) -> None:
         """
         An entry with an earlier deadline brings the alarm forward.
@@ -138,7 +138,7 @@ class TestPrompt:
         assert timers() == before + 1
 
     async def test_many_at_once_are_let_go_in_slices(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         However many are due, all go, and a hook that fails stops none of it.
@@ -151,7 +151,7 @@ class TestPrompt:
         entries._check()
 
     async def test_a_slow_hook_gives_others_their_turn(
-        self, supervisor: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+        self, supervisor: Supervisor, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """
         What is left when a slice is over is due at once, and is let go of in the next one.
@@ -175,7 +175,7 @@ class TestPrompt:
         assert rings == [236, 172, 108, 44, 0]
 
     async def test_a_hook_that_fails_is_logged_and_the_rest_goes_on(
-        self, supervisor: Supervisor, clock: Clock, caplog: pytest.LogCaptureFixture
+        self, supervisor: Supervisor, clock: VirtualClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         """
         The supervisor's task counts and reports the error, and the other entries go in time.
@@ -192,7 +192,9 @@ class TestPrompt:
         assert supervisor.statistics().expiry_errors == 2
         assert "on_evict of ExpiringMap failed" in caplog.text
 
-    async def test_a_guard_forgets_promptly(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_a_guard_forgets_promptly(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         Keys go when their windows close, by whichever clock they are measured.
         """
@@ -208,7 +210,7 @@ class TestPrompt:
         guard._check()
 
     async def test_a_wall_clock_set_back_postpones_what_it_measures(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         When the alarm rings and the window is still open, the key stays and the alarm is set again.
@@ -226,7 +228,11 @@ class TestPrompt:
 
     @pytest.mark.parametrize("slow", [False, True])
     async def test_many_keys_go_in_slices(
-        self, supervisor: Supervisor, clock: Clock, monkeypatch: pytest.MonkeyPatch, slow: bool
+        self,
+        supervisor: Supervisor,
+        clock: VirtualClock,
+        monkeypatch: pytest.MonkeyPatch,
+        slow: bool,
     ) -> None:
         """
         A guard, too, gives others their turn, and forgets all there is to forget.
@@ -331,7 +337,7 @@ class TestEnd:
 class TestDropped:
     @pytest.mark.parametrize("kind", ["map", "lru", "guard"])
     async def test_a_container_that_is_dropped_goes_at_once(
-        self, supervisor: Supervisor, s: Session, clock: Clock, kind: str
+        self, supervisor: Supervisor, s: Session, clock: VirtualClock, kind: str
     ) -> None:
         """
         The owner knows it weakly: no entry, no alarm and no row of it are left.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from math import inf
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from sessionstate._clock import UNSET, clock_of, limit, seconds
 from sessionstate._deadlines import CHUNK, FINEST, DeadlineQueue, discard, grain_of
-from tests.virtual_time import VirtualLoop
+from sessionstate.testing import VirtualClock
 
 
 class Item:
@@ -177,8 +178,10 @@ class TestClock:
         finally:
             loop.close()
 
-    @pytest.mark.parametrize("kind", [VirtualLoop, ShiftedLoop])
-    def test_is_the_loops_where_it_has_its_own(self, kind: type[asyncio.SelectorEventLoop]) -> None:
+    @pytest.mark.parametrize("kind", [VirtualClock().new_event_loop, ShiftedLoop])
+    def test_is_the_loops_where_it_has_its_own(
+        self, kind: Callable[[], asyncio.AbstractEventLoop]
+    ) -> None:
         """
         A loop class with a time of its own is taken at its word.
         """

@@ -16,7 +16,7 @@ from tests.bodies import LONG, cancelling, nothing_stray
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
     Ask = Callable[[Supervisor], Awaitable[object]]
 
@@ -37,7 +37,7 @@ class TestNobodyDeadlocks:
     @pytest.mark.parametrize("how", [*ASKS, "aclose", "wait_closed"])
     @pytest.mark.parametrize("where", ["callback", "hook", "task", "context", "body"])
     async def test_from_inside(  # noqa: C901
-        self, supervisor: Supervisor, clock: Clock, log: list[str], where: str, how: str
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str], where: str, how: str
     ) -> None:
         """
         From inside, closing does not wait, and what would wait for ever raises.
@@ -90,7 +90,7 @@ class TestNobodyDeadlocks:
         assert supervisor.statistics().clean_up_errors == 0
 
     async def test_each_closes_the_other(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         Two clean-ups that close each other's session both complete.
@@ -103,7 +103,7 @@ class TestNobodyDeadlocks:
         assert (clock.now, sorted(log)) == (0, ["a", "b"])
 
     async def test_clean_up_waits_for_who_waits_for_it(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A clean-up is refused the end of a session one of whose holders waits for that clean-up.
@@ -124,7 +124,7 @@ class TestNobodyDeadlocks:
         assert (clock.now, log) == (0, ["clean"])
 
     async def test_through_a_third(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A circle of three clean-ups is found too.
@@ -144,7 +144,7 @@ class TestNobodyDeadlocks:
 
     @pytest.mark.parametrize("told_by", ["callback", "async callback", "task"])
     async def test_clean_up_of_a_session_that_was_only_told(
-        self, supervisor: Supervisor, clock: Clock, log: list[str], told_by: str
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str], told_by: str
     ) -> None:
         """
         A clean-up may wait for the one that began it, if that one does not wait in turn.
@@ -173,7 +173,7 @@ class TestNobodyDeadlocks:
         await b.wait_closed()
         assert (clock.now, log) == (1, ["a", "b"])
 
-    async def test_outer_and_inner_block(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_outer_and_inner_block(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         The clean-up of an inner session may close the outer one, whose holder waits for it.
         """
@@ -184,7 +184,9 @@ class TestNobodyDeadlocks:
         assert cancelling() == 0
         await nothing_stray()
 
-    async def test_two_ways_to_one_session(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_two_ways_to_one_session(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         That several who are inside wait for one and the same session is no circle.
         """
@@ -207,7 +209,7 @@ class TestNobodyDeadlocks:
         await b.wait_closed()
 
     async def test_task_of_another_session(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A task of one session, started by a task of another, may wait for that other.

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import sessionstate
-from tests import virtual_time
+from sessionstate.testing import VirtualClock
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))
@@ -76,9 +76,10 @@ def test_code_of_a_page_runs_and_prints_what_it_shows(
     # On Windows only the Proactor loop starts processes, and it has no virtual time.
     real = sys.platform == "win32" and Path(page).name == "processes.md"
     for module in () if real else (asyncio, sessionstate):
-        monkeypatch.setattr(module, "run", virtual_time.run)
+        monkeypatch.setattr(module, "run", lambda main: VirtualClock().run(main))
     names: dict[str, Any] = {"__name__": "__main__"}
-    with asyncio.Runner(loop_factory=None if real else virtual_time.VirtualLoop) as runner:
+    factory = None if real else VirtualClock().new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
         for block in blocks(page):
             printed = execute(runner, block, page, names)
             if block.shown is not None:

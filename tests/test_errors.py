@@ -15,7 +15,7 @@ from sessionstate import (
     SupervisorClosed,
     SupervisorFull,
 )
-from tests.virtual_time import Clock
+from sessionstate.testing import VirtualClock
 
 
 class TestErrors:
@@ -30,7 +30,7 @@ class TestErrors:
         assert issubclass(SupervisorClosed, SessionError)
 
     async def test_say_what_happened_and_what_to_write(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         `SessionClosed` says which life ended, when and why, and how to open it again.

@@ -25,7 +25,7 @@ from sessionstate import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 
 async def drain(stream: EventStream) -> list[SessionEvent]:
@@ -37,7 +37,7 @@ async def drain(stream: EventStream) -> list[SessionEvent]:
 
 
 class TestStream:
-    async def test_whole_life(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_whole_life(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A stream tells of opening, of the decision, of each failed step, and of the end.
         """
@@ -65,7 +65,7 @@ class TestStream:
         with pytest.raises(FrozenInstanceError):
             cast("Any", failed).id = "b"
 
-    async def test_reader_waits(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_reader_waits(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         Each reader has its own stream, waits for events, and ends with the supervisor.
         """
@@ -100,7 +100,9 @@ class TestStream:
         assert supervisor.statistics().dropped_events == 2
         assert [event.id for event in await drain(stream)] == ["c", "d", "e"]
 
-    async def test_cancelled_wait_loses_nothing(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_cancelled_wait_loses_nothing(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         Cancelling the wait for an event loses none, were it just arriving.
         """
@@ -113,7 +115,7 @@ class TestStream:
         assert reader.cancelled()
         assert (await anext(stream)).id == "a"
 
-    async def test_two_readers(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_two_readers(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A stream has one reader: the second one is told to get its own.
         """
@@ -126,7 +128,7 @@ class TestStream:
         await supervisor.open("b")
         assert [(await reader).id, (await anext(stream)).id] == ["a", "b"]
 
-    async def test_closing_a_stream(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_closing_a_stream(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         Closing a stream ends its reader, may be repeated, and keeps what is unread.
         """
@@ -188,7 +190,7 @@ class TestHooks:
                 cast("Any", register)(5)
 
     @pytest.mark.parametrize("how", ["owner", "open", "event", "shutdown", "crash", "expiry"])
-    async def test_on_close_once(self, clock: Clock, how: str) -> None:
+    async def test_on_close_once(self, clock: VirtualClock, how: str) -> None:
         """
         `on_close` runs once for each life, before anything is released, whatever ended it.
         """
@@ -335,7 +337,7 @@ class TestHooks:
             assert len(supervisor) == 0
         assert ended == [CloseReason.FAILED] * 3
 
-    async def test_hook_that_hangs(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_hook_that_hangs(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A hook that hangs is cut short within `close_timeout`, and the clean-up goes on.
         """

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessionstate import CloseReason, Session, Supervisor
-from tests import virtual_time
+from sessionstate.testing import VirtualClock, VirtualLoop
 from tests.test_lifecycle import inside
-from tests.virtual_time import Clock, VirtualLoop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import StartSupervisor
 
 
@@ -41,9 +42,6 @@ class TestPrecision:
         """
 
         async def main() -> float:
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, VirtualLoop)
-            clock = Clock(loop)
             await clock.advance(begin)
             begun = clock.now
             async with Supervisor(
@@ -66,11 +64,12 @@ class TestPrecision:
                 await session.wait_closed()
                 return clock.now - begun
 
-        took = virtual_time.run(main())
+        clock = VirtualClock()
+        took = clock.run(main())
         assert timeout - 1e-9 * max(1, begin) <= took <= timeout + late_by(timeout)
 
     async def test_a_deadline_that_moves_earlier_wakes_the_sleeper(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A nearer deadline, of another session or of the same, is met in time.
@@ -87,7 +86,7 @@ class TestPrecision:
         assert one.close_reason is None
 
     async def test_a_deadline_of_many_days_is_met(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Deadlines farther than a loop's timers reach are met all the same.
@@ -104,7 +103,7 @@ class TestPrecision:
 
 class TestSleep:
     async def test_arms_nothing_when_there_is_nothing(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         Without a deadline there is no timer: it never polls.
@@ -118,22 +117,24 @@ class TestSleep:
             await clock.settle()
             assert loop.timers == 0
 
-    async def test_does_not_wake_before_it_must(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_does_not_wake_before_it_must(
+        self, supervisor: Supervisor, clock: VirtualClock, steps: Callable[[], int]
+    ) -> None:
         """
         A thousand touches of many sessions cost no step of the loop.
         """
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
         sessions = [await supervisor.open(str(number), idle_timeout=100) for number in range(100)]
         await clock.advance(1)
-        before = loop.steps
+        before = steps()
         for _ in range(10):
             for session in sessions:
                 session.touch()
             await clock.advance(0.5)
-        assert loop.steps - before < 100
+        assert steps() - before < 100
 
-    async def test_keeps_no_context_alive(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_keeps_no_context_alive(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         Timers and the task begin from a clean context, which pins nobody's variables.
         """
@@ -148,7 +149,7 @@ class TestSleep:
         assert seen == [None]
 
     async def test_does_not_spin_when_timers_fire_early(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A timer that fires early, as uvloop's do, is set again once, and nothing ends early.
@@ -169,7 +170,7 @@ class TestSleep:
         assert len(readings) - before < 30
 
     async def test_takes_a_clock_function(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         All times are those of the given clock, which need not go with the loop's.
@@ -201,7 +202,7 @@ class TestSleep:
 
 
 class TestSlices:
-    async def test_leave_turns_to_others(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_leave_turns_to_others(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         When much is due at once, the work is cut by time, and others run between.
         """
@@ -221,7 +222,7 @@ class TestSlices:
         assert longest < 0.002
         assert len(turns) > 20
 
-    async def test_count_re_arms(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_count_re_arms(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         Sessions that were touched are queued again, each once, and end by their new deadline.
         """
@@ -237,7 +238,7 @@ class TestSlices:
         assert supervisor.statistics().closed_by_reason[CloseReason.IDLE] == 50
 
     async def test_wait_while_too_many_are_closing(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Expiry runs no more clean-ups at once than `max_closing`, within a slice.
@@ -257,7 +258,7 @@ class TestSlices:
         assert most < 20
 
     async def test_meet_what_falls_due_meanwhile(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A deadline that comes while the work is going on is met in the same go.
@@ -277,7 +278,7 @@ class TestSlices:
         await clock.advance(0.1)
         assert ended[0].close_reason is CloseReason.IDLE
 
-    async def test_meet_what_is_held_too(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_meet_what_is_held_too(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A held session whose deadline comes while idle ones are ended is ended without more sleep.
         """

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from sessionstate import CloseReason, Supervisor
+from sessionstate.testing import VirtualClock
 from tests.conftest import StartSupervisor
 from tests.test_expiry import late_by
-from tests.virtual_time import Clock
 
 
 class Raising(logging.Handler):
@@ -52,7 +52,7 @@ def log() -> Iterator[Raising]:
 class TestSurvival:
     @pytest.mark.parametrize("times", [1, 5])
     async def test_a_sweep_over_all_tasks(
-        self, supervisor: Supervisor, clock: Clock, times: int
+        self, supervisor: Supervisor, clock: VirtualClock, times: int
     ) -> None:
         """
         One cancellation of every task does not end expiry, nor do more; restarts are counted.
@@ -68,7 +68,9 @@ class TestSurvival:
         await session.wait_closed()
         assert 10 <= clock.now <= 10 + late_by(10)
 
-    async def test_a_sweep_as_the_timer_fires(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_a_sweep_as_the_timer_fires(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         A cancellation in the very step before the timer fires loses no deadline.
         """
@@ -86,7 +88,7 @@ class TestSurvival:
         assert clock.now <= 8 + late_by(8)
 
     async def test_an_error_in_one_expiry(
-        self, supervisor: Supervisor, clock: Clock, log: Raising
+        self, supervisor: Supervisor, clock: VirtualClock, log: Raising
     ) -> None:
         """
         What cannot be looked at is counted and logged, the rest ends, and it is tried again.
@@ -103,7 +105,7 @@ class TestSurvival:
         assert broken.close_reason is CloseReason.IDLE
 
     async def test_an_error_in_reporting_one(
-        self, supervisor: Supervisor, clock: Clock, log: Raising
+        self, supervisor: Supervisor, clock: VirtualClock, log: Raising
     ) -> None:
         """
         A session whose end went wrong in its last step, the log, is counted, and stays ended.
@@ -117,7 +119,7 @@ class TestSurvival:
         supervisor._check()
 
     async def test_its_own_death(
-        self, start_supervisor: StartSupervisor, clock: Clock, log: Raising
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, log: Raising
     ) -> None:
         """
         A task that dies of an error, such as the clock's, is begun again, and says so.
@@ -140,7 +142,9 @@ class TestSurvival:
         assert supervisor.statistics().restarts == 1
         assert log.messages == ["the expiry task died, and is begun again"]
 
-    async def test_is_not_begun_again_after_the_end(self, clock: Clock, log: Raising) -> None:
+    async def test_is_not_begun_again_after_the_end(
+        self, clock: VirtualClock, log: Raising
+    ) -> None:
         """
         A task that died just before the supervisor was left stays dead.
         """
@@ -162,7 +166,7 @@ class TestSurvival:
         assert asyncio.all_tasks() == before
         assert supervisor.statistics().restarts == 1
 
-    async def test_leaving_ends_it(self, clock: Clock) -> None:
+    async def test_leaving_ends_it(self, clock: VirtualClock) -> None:
         """
         With the supervisor its task and timer go.
         """

@@ -16,7 +16,7 @@ from tests.test_admission import slowly_closing
 if TYPE_CHECKING:
     from typing import Any
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -32,7 +32,7 @@ def log() -> list[object]:
 class TestHolderOfTheEnded:
     @pytest.mark.parametrize("how", ["close", "open", "wait_closed"])
     async def test_its_wait_is_no_obstacle(
-        self, supervisor: Supervisor, clock: Clock, how: str
+        self, supervisor: Supervisor, clock: VirtualClock, how: str
     ) -> None:
         """
         A body that waits for the caller's session is interrupted by its own session's end.
@@ -119,7 +119,7 @@ class Server:
 class TestServing:
     @pytest.mark.parametrize("kind", ["started task", "context"])
     async def test_ends_with_the_call(
-        self, supervisor: Supervisor, clock: Clock, log: list[object], kind: str
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[object], kind: str
     ) -> None:
         """
         What a task of one session starts in another is not taken for the first one's afterwards.
@@ -137,7 +137,7 @@ class TestServing:
         assert log == ["a"]
 
     async def test_a_clean_up_asks_for_the_value_of_the_load_that_began_it(
-        self, supervisor: Supervisor, clock: Clock, log: list[object]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[object]
     ) -> None:
         """
         A clean-up that a load began, and does not wait for, may wait for that load.

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sessionstate import CloseReason, Session, SessionClosed, Supervisor, SupervisorFull
+from sessionstate.testing import VirtualClock
 from tests.family_model import IDLE, LATE, Asked, Family, Limits, Member
-from tests.virtual_time import Clock, VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -45,8 +45,8 @@ class FamilyMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = VirtualLoop()
-        self.clock = Clock(self.loop)
+        self.clock = VirtualClock()
+        self.loop = self.clock.new_event_loop()
         self.errors: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, context: self.errors.append(context))
         self.members: dict[Session, Member] = {}

@@ -15,7 +15,7 @@ from sessionstate import Session, SessionMap, Supervisor
 from sessionstate._last import _forked, _inherited, abandon, abandon_all
 from sessionstate._signals import SIGNALS, _before_fork, _everywhere, multiplexer
 from sessionstate._signals import _forked as _handlers_forked
-from tests import virtual_time
+from sessionstate.testing import VirtualClock
 from tests.bodies import LONG, fail
 from tests.programs import LEFT_RUNNING, MAIN, SYNC, Program
 
@@ -44,7 +44,7 @@ def runner() -> Iterator[asyncio.Runner]:
     """
     Give a loop that can be left standing.
     """
-    with asyncio.Runner(loop_factory=virtual_time.VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=VirtualClock().new_event_loop) as runner:
         yield runner
 
 

@@ -21,8 +21,8 @@ from tests.bodies import LONG, fail
 from tests.test_admission import ended, slowly_closing, soon
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -36,7 +36,7 @@ async def member(supervisor: Supervisor, id: str, group: str = "user") -> Sessio
 
 class TestEvict:
     async def test_longest_idle_of_that_group(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A full group makes room by its own member that is idle longest, whatever else is idle.
@@ -56,7 +56,7 @@ class TestEvict:
         supervisor._check()
 
     async def test_expired_ones_first(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A member whose deadline has passed makes room before one that is idle longer.
@@ -64,13 +64,13 @@ class TestEvict:
         supervisor = await start_supervisor(max_per_group=2)
         a = await member(supervisor, "a")
         b = await supervisor.open("b", group="user", idle_timeout=10)
-        clock._loop._now += 11  # before anybody is told
+        clock.jump(11)  # before anybody is told
         await member(supervisor, "c")
         assert (a.close_reason, b.close_reason) == (None, CloseReason.IDLE)
 
     @pytest.mark.parametrize("when_full", ["evict", "refuse", "wait"])
     async def test_expired_ones_though_held(
-        self, start_supervisor: StartSupervisor, clock: Clock, when_full: str
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, when_full: str
     ) -> None:
         """
         A member past its deadline makes room though somebody is inside of it.
@@ -78,7 +78,7 @@ class TestEvict:
         supervisor = await start_supervisor(max_per_group=1, when_full=when_full)
         with pytest.raises(SessionClosed):
             async with supervisor.session("a", group="user", max_age=10) as a:
-                clock._loop._now += 11  # before anybody is told
+                clock.jump(11)  # before anybody is told
                 await member(supervisor, "b")
                 assert a.close_reason is CloseReason.EXPIRED
                 await asyncio.sleep(LONG)
@@ -119,7 +119,7 @@ class TestEvict:
 
 
 class TestRefuse:
-    async def test_refuses(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_refuses(self, start_supervisor: StartSupervisor, clock: VirtualClock) -> None:
         """
         With ``when_full="refuse"`` a full group refuses, until somebody is gone or expired.
         """
@@ -129,7 +129,7 @@ class TestRefuse:
         with pytest.raises(SupervisorFull, match="raise max_per_group"):
             await member(supervisor, "c")
         assert a.state == b.state == "idle"
-        clock._loop._now += 11
+        clock.jump(11)
         await member(supervisor, "c")
         await supervisor.close("c")
         await member(supervisor, "d")
@@ -137,7 +137,7 @@ class TestRefuse:
 
 class TestWait:
     async def test_first_come_first_served(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Those who wait for room in a group come in one after the other; other groups pass.
@@ -159,7 +159,7 @@ class TestWait:
         assert came == [("a", 0), ("x", 0), ("b", 1), ("c", 2), ("d", 3)]
         assert not supervisor._bounds.groups
 
-    async def test_patience(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_patience(self, start_supervisor: StartSupervisor, clock: VirtualClock) -> None:
         """
         Waiting ends after ``open_timeout``, however often somebody looked again.
         """
@@ -176,7 +176,7 @@ class TestWait:
         supervisor._check()
 
     async def test_cancelled_while_waiting(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A waiter that is cancelled, even as it is told, lets the next one in, and leaves nothing.
@@ -197,7 +197,7 @@ class TestWait:
             assert not supervisor._bounds.groups
             supervisor._check()
 
-    async def test_supervisor_left_meanwhile(self, clock: Clock) -> None:
+    async def test_supervisor_left_meanwhile(self, clock: VirtualClock) -> None:
         """
         Who waits for room in a group learns when the supervisor is left.
         """
@@ -212,7 +212,7 @@ class TestWait:
         assert supervisor.statistics().waiting == 0
 
     async def test_joins_who_came_before(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Two who wait for room for one id share the session that the first of them opens.
@@ -228,7 +228,7 @@ class TestWait:
         supervisor._check()
 
     async def test_from_one_line_to_another(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Who has waited for one limit and must wait for another leaves the first line to others.
@@ -249,7 +249,9 @@ class TestWait:
         assert supervisor.statistics().waiting == 0
         supervisor._check()
 
-    async def test_both_limits(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_both_limits(
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
+    ) -> None:
         """
         Who waits for a place and for its group gets in when there is room in both.
         """

@@ -17,7 +17,7 @@ from tests.bodies import LONG, nothing_stray, soon
 
 if TYPE_CHECKING:
     from sessionstate import Session
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -49,7 +49,7 @@ class TestNestedBlocks:
         await nothing_stray()
 
     async def test_outer_session_ends_while_inner_cleans_up(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         An interruption while another session's clean-up is awaited comes out when that is over.
@@ -171,7 +171,7 @@ class TestLeftElsewhere:
         await nothing_stray()
 
     async def test_entering_task_ends_while_closing(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A task that ends without having left its block is waited for no longer.
@@ -189,7 +189,9 @@ class TestLeftElsewhere:
         assert clock.now == 1
         await block.__aexit__(None, None, None)
 
-    async def test_several_entering_tasks_end(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_several_entering_tasks_end(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         Clean-up begins once when several tasks end in one tick without having left their blocks.
         """
@@ -297,7 +299,7 @@ class TestLeftElsewhere:
 
 
 class TestStuck:
-    async def test_goes_on_without_it(self, start_supervisor: Any, clock: Clock) -> None:
+    async def test_goes_on_without_it(self, start_supervisor: Any, clock: VirtualClock) -> None:
         """
         After half of close_timeout a body still inside is cancelled again, reported, and left.
         """
@@ -332,7 +334,7 @@ class TestStuck:
         assert task.cancelling() == 0
 
     async def test_leaves_at_the_second_cancellation(
-        self, start_supervisor: Any, clock: Clock
+        self, start_supervisor: Any, clock: VirtualClock
     ) -> None:
         """
         A stuck body that leaves at last gets SessionClosed, all its cancellations taken back.
@@ -347,7 +349,7 @@ class TestStuck:
         assert clock.now == 6
         await nothing_stray()
 
-    async def test_half_of_what_the_shutdown_leaves(self, clock: Clock) -> None:
+    async def test_half_of_what_the_shutdown_leaves(self, clock: VirtualClock) -> None:
         """
         A body that hangs does not keep its supervisor beyond shutdown_timeout.
         """

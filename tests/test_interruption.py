@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
     Scope = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -341,7 +341,7 @@ class TestWhoAsked:
         await nothing_stray()
 
     async def test_finding_it_overdue_is_not_asking(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A holder that meets its own session's passed deadline did not ask for the end.

@@ -14,8 +14,8 @@ from sessionstate import CloseReason, Session, SessionClosed, SessionMap, Sessio
 
 if TYPE_CHECKING:
     from sessionstate._holders import Block
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 LATE = 1 / 256
 
@@ -38,7 +38,7 @@ async def inside(
     return session
 
 
-def in_time(clock: Clock, due: float, timeout: float) -> bool:
+def in_time(clock: VirtualClock, due: float, timeout: float) -> bool:
     """
     Tell whether it is *due* by now, and hardly later.
     """
@@ -111,7 +111,7 @@ class TestOwners:
     async def test_end_it_as_the_last_one_left(
         self,
         supervisor: Supervisor,
-        clock: Clock,
+        clock: VirtualClock,
         error: BaseException | None,
         reason: CloseReason,
         linger: float,
@@ -130,7 +130,7 @@ class TestOwners:
         assert await until_closed(session) is reason
         assert in_time(clock, linger, linger)
 
-    async def test_the_last_one_decides(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_the_last_one_decides(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         While an owner is inside, another one's exit ends nothing, however it left.
         """
@@ -147,7 +147,7 @@ class TestOwners:
         assert session.close_reason is CloseReason.COMPLETED
 
     async def test_interrupt_visitors_when_they_end_it(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         When the last owner leaves, visitors inside get `SessionClosed`.
@@ -170,7 +170,7 @@ class TestOwners:
 class TestVisitors:
     @pytest.mark.parametrize("error", [None, ValueError("x"), asyncio.CancelledError()])
     async def test_leave_it_idle(
-        self, supervisor: Supervisor, clock: Clock, error: BaseException | None
+        self, supervisor: Supervisor, clock: VirtualClock, error: BaseException | None
     ) -> None:
         """
         When the last visitor leaves, the session goes idle; its exception ends nothing.
@@ -185,7 +185,7 @@ class TestVisitors:
         assert await until_closed(session) is CloseReason.IDLE
         assert in_time(clock, 560, 60)
 
-    async def test_hold_it(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_hold_it(self, start_supervisor: StartSupervisor, clock: VirtualClock) -> None:
         """
         A session with a visitor inside is never idle.
         """
@@ -197,7 +197,7 @@ class TestVisitors:
 
 class TestIdle:
     async def test_runs_from_the_opening(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A session that nobody holds is idle from its opening, and ends by that clock.
@@ -208,7 +208,9 @@ class TestIdle:
         assert await until_closed(session) is CloseReason.IDLE
         assert in_time(clock, 10, 10)
 
-    async def test_restarts_with_each_touch(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_restarts_with_each_touch(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         `touch`, and opening it again, restart the idle clock; `get` and `lookup` do not.
         """
@@ -226,7 +228,9 @@ class TestIdle:
         session.touch()
         assert session.last_used == 18
 
-    async def test_waits_for_an_extension(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_waits_for_an_extension(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         `extend` moves the deadline to that far from now, never nearer, never beyond `max_age`.
         """
@@ -245,7 +249,7 @@ class TestIdle:
 
 class TestUnused:
     async def test_limits_what_nobody_ever_entered(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         An opened session ends as unused after `unused_timeout`; a touch restarts that clock.
@@ -296,7 +300,7 @@ class TestUnused:
 class TestHeld:
     @pytest.mark.parametrize("way", ["session", "attach"])
     async def test_expires_however_busy(
-        self, start_supervisor: StartSupervisor, clock: Clock, way: str
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, way: str
     ) -> None:
         """
         `max_age` counts from the opening, whatever is touched, and interrupts who is inside.
@@ -311,7 +315,7 @@ class TestHeld:
 
     @pytest.mark.parametrize("way", ["session", "attach"])
     async def test_stalls_without_activity(
-        self, supervisor: Supervisor, clock: Clock, way: str
+        self, supervisor: Supervisor, clock: VirtualClock, way: str
     ) -> None:
         """
         A held session ends `stall_timeout` after the last touch or the youngest block's entry.
@@ -329,7 +333,7 @@ class TestHeld:
         assert in_time(clock, 28, 10)
 
     async def test_counts_from_the_entry_and_not_from_the_wait_for_it(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A block that waited for room is used from its entry on, not from when it began to wait.
@@ -342,7 +346,7 @@ class TestHeld:
             assert session.deadline == 13
 
     async def test_goes_for_ever_without_a_limit(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         Held without a limit a session has no deadline and no queue entry, and counts as unbounded.

@@ -26,11 +26,11 @@ from sessionstate import (
     Supervisor,
     SupervisorFull,
 )
+from sessionstate.testing import VirtualClock
 from tests.actors import Actor, CleanupError, CrashError, Order
 from tests.lifecycle_log import Log
 from tests.lifecycle_strategies import ANY, IDS, OPENED, OPTIONS, OWNER, VISITOR
 from tests.model import Asked, Kind, Model, Named, Options
-from tests.virtual_time import Clock, VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -46,8 +46,8 @@ class LifecycleMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = VirtualLoop()
-        self.clock = Clock(self.loop)
+        self.clock = VirtualClock()
+        self.loop = self.clock.new_event_loop()
         self.loop.set_exception_handler(lambda _, context: self.loop_errors.append(context))
         self.loop_errors: list[dict[str, Any]] = []
         self.log = Log(self.clock)

@@ -8,13 +8,13 @@ import asyncio
 from contextlib import suppress
 
 from sessionstate import CloseReason, Session, SessionState, Supervisor
+from sessionstate.testing import VirtualClock
 from tests.test_lifecycle import in_time, inside, until_closed
-from tests.virtual_time import Clock
 
 
 class TestLinger:
     async def test_keeps_everything_for_who_comes_back(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         An owner who comes back within the linger finds the same session, and starts afresh.
@@ -33,7 +33,7 @@ class TestLinger:
         assert await until_closed(session) is CloseReason.COMPLETED
 
     async def test_is_restarted_by_visitors_and_touches(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         Visits, touches and `open` restart the linger, never the idle timeout; the reason stays.
@@ -55,7 +55,7 @@ class TestLinger:
         assert in_time(clock, due, 5)
 
     async def test_runs_after_a_visitor_who_left_last(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         Once it has had an owner, a session lingers, even if a visitor left it last.

@@ -20,7 +20,7 @@ from sessionstate import (
 from tests.buses import Bus, Fn
 
 if TYPE_CHECKING:
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ class TestHandlers:
         assert bus.answers == [None]
         await s.wait_closed()
 
-    async def test_does_not_touch(self, s: Session, bus: Bus, clock: Clock) -> None:
+    async def test_does_not_touch(self, s: Session, bus: Bus, clock: VirtualClock) -> None:
         """
         An event is no activity of the client's: whoever wants it to count touches the session.
         """

@@ -10,7 +10,7 @@ from sessionstate import Session, SessionClosed, SessionState, Supervisor, sessi
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 
 class Source:
@@ -144,7 +144,7 @@ class TestFailure:
         assert s.state is SessionState.IDLE
         assert await s.get_or_create("key", factory) == 7
 
-    async def test_load_cancelled_by_somebody_else(self, s: Session, clock: Clock) -> None:
+    async def test_load_cancelled_by_somebody_else(self, s: Session, clock: VirtualClock) -> None:
         """
         Waiters of a load that somebody else cancelled get an error, not a cancellation of theirs.
         """
@@ -163,7 +163,7 @@ class TestFailure:
 
     @pytest.mark.parametrize("fails", [False, True])
     async def test_late_failure_is_nobodys(
-        self, s: Session, clock: Clock, loop_errors: list[Any], fails: bool
+        self, s: Session, clock: VirtualClock, loop_errors: list[Any], fails: bool
     ) -> None:
         """
         A load that its last waiter gave up may end as it likes.
@@ -223,7 +223,7 @@ class TestFailure:
 
 class TestCancellation:
     async def test_one_waiter_leaves_the_others_alone(
-        self, s: Session, source: Source, clock: Clock
+        self, s: Session, source: Source, clock: VirtualClock
     ) -> None:
         """
         A waiter's cancellation reaches neither the load nor the others, were it the first to ask.
@@ -236,7 +236,7 @@ class TestCancellation:
         assert (source.begun, source.cancelled) == (1, 0)
 
     async def test_last_waiter_takes_the_load_along(
-        self, s: Session, source: Source, clock: Clock
+        self, s: Session, source: Source, clock: VirtualClock
     ) -> None:
         """
         The load is cancelled with its last waiter, and who asks next begins another.
@@ -252,7 +252,7 @@ class TestCancellation:
         assert await third == "value 2"
 
     async def test_waiter_cancelled_as_the_value_arrives(
-        self, s: Session, source: Source, clock: Clock
+        self, s: Session, source: Source, clock: VirtualClock
     ) -> None:
         """
         A value that arrives together with the last waiter's cancellation is kept.
@@ -269,7 +269,7 @@ class TestCancellation:
         assert await s.get_or_create("key", source) == "value 1"
 
     async def test_waiter_cancelled_as_the_load_fails(
-        self, s: Session, clock: Clock, loop_errors: list[Any]
+        self, s: Session, clock: VirtualClock, loop_errors: list[Any]
     ) -> None:
         """
         A failure that arrives together with a waiter's cancellation is reported nowhere.

@@ -10,8 +10,8 @@ from sessionstate import CloseReason, Session, SessionClosed, SessionState, Supe
 from tests.test_loading import Source, ask, forever
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def s(supervisor: Supervisor) -> Session:
 
 class TestEnd:
     async def test_waiters_get_session_closed(
-        self, supervisor: Supervisor, s: Session, source: Source, clock: Clock
+        self, supervisor: Supervisor, s: Session, source: Source, clock: VirtualClock
     ) -> None:
         """
         The session's end cancels the load and gives waiters SessionClosed.
@@ -65,7 +65,7 @@ class TestEnd:
         assert seen == [SessionClosed] * 2
 
     async def test_load_that_does_not_end(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Waiters of a load that the clean-up had to abandon are told, and do not wait for ever.
@@ -93,7 +93,7 @@ class TestEnd:
         release.set()
         await clock.settle()
 
-    async def test_load_that_returns_all_the_same(self, s: Session, clock: Clock) -> None:
+    async def test_load_that_returns_all_the_same(self, s: Session, clock: VirtualClock) -> None:
         """
         A load that swallows its cancellation leaves neither its waiters nor the session hanging.
         """
@@ -214,7 +214,7 @@ class TestEager:
         await asyncio.sleep(0)
         assert s.state is SessionState.IDLE
 
-    async def test_load_that_ends_its_session(self, s: Session, clock: Clock) -> None:
+    async def test_load_that_ends_its_session(self, s: Session, clock: VirtualClock) -> None:
         """
         An eager load that ends its session in its first step is cancelled like any other.
         """

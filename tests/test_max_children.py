@@ -18,8 +18,8 @@ from tests.test_admission import ended, slowly_closing, soon
 from tests.test_children import child_of
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -52,7 +52,7 @@ class TestMaxChildren:
         supervisor._check()
 
     async def test_evicts_within_the_family(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A full family makes room by the descendant idle longest, never by a held one.
@@ -75,7 +75,7 @@ class TestMaxChildren:
         assert "stranger" in supervisor
 
     async def test_waits_within_the_family(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         With ``when_full="wait"`` a full family is waited for, and others pass.
@@ -112,7 +112,7 @@ class TestMaxChildren:
 
     @pytest.mark.parametrize("limit", [2, None])
     async def test_raised_while_one_waits(
-        self, start_supervisor: StartSupervisor, clock: Clock, limit: int | None
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, limit: int | None
     ) -> None:
         """
         A limit that is raised lets in who waits, and nobody is looked for there without a limit.
@@ -129,7 +129,9 @@ class TestMaxChildren:
         assert len(root.children) == 2
         supervisor._check()
 
-    async def test_given_later(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_given_later(
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
+    ) -> None:
         """
         A limit that comes when there are children evicts the one idle longest of those.
         """
@@ -145,7 +147,7 @@ class TestMaxChildren:
         assert [each.close_reason for each in (a, b, c)] == [None, None, CloseReason.EVICTED]
         supervisor._check()
 
-    async def test_repeated(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_repeated(self, start_supervisor: StartSupervisor, clock: VirtualClock) -> None:
         """
         To repeat the limit changes nothing: whoever waits goes on waiting.
         """

@@ -9,14 +9,14 @@ import asyncio
 import pytest
 
 from sessionstate import SupervisorFull
+from sessionstate.testing import VirtualClock
 from tests.conftest import StartSupervisor
 from tests.test_admission import slowly_closing, soon
-from tests.virtual_time import Clock
 
 
 class TestMaxClosing:
     async def test_a_cancelled_one_is_in_nobodys_way(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Who is cancelled in the step in which the clean-ups are done leaves the others alone.
@@ -37,7 +37,7 @@ class TestMaxClosing:
 
     @pytest.mark.parametrize("when_full", ["evict", "wait", "refuse"])
     async def test_delays_openings(
-        self, start_supervisor: StartSupervisor, clock: Clock, when_full: str
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, when_full: str
     ) -> None:
         """
         While too many clean-ups run, openings wait, under each policy; joining does not.
@@ -52,7 +52,7 @@ class TestMaxClosing:
         assert clock.now == 3
 
     async def test_evicts_when_they_are_done(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         An opening that waited for clean-ups of a full supervisor then evicts as any other does.

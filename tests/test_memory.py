@@ -18,8 +18,8 @@ from sessionstate import (
 from tests.machine import MIB, Machine, guard_of, opened
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 NOTHING_LEFT = (
@@ -38,7 +38,7 @@ async def machine(supervisor: Supervisor) -> Machine:
 
 class TestShedding:
     async def test_idle_longest_until_low(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock
     ) -> None:
         """
         At the high mark the sessions idle longest end as `shed`, until it is below the low mark.
@@ -52,7 +52,7 @@ class TestShedding:
         assert CloseReason.SHED.automatic
 
     async def test_nothing_below_high(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock
     ) -> None:
         """
         Below the high mark nothing is shed, and the guard only looks.
@@ -64,7 +64,7 @@ class TestShedding:
         assert guard.last_report is None
 
     async def test_does_not_flap(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock
     ) -> None:
         """
         Once below the low mark, nothing is shed between the marks.
@@ -87,7 +87,7 @@ class TestShedding:
         self,
         supervisor: Supervisor,
         machine: Machine,
-        clock: Clock,
+        clock: VirtualClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """
@@ -108,7 +108,7 @@ class TestShedding:
                 assert len(supervisor) == 79
 
     async def test_never_a_parent_of_a_held_one(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock
     ) -> None:
         """
         A session whose child is held stays; an idle family goes with its parent.
@@ -129,7 +129,7 @@ class TestShedding:
         self,
         supervisor: Supervisor,
         machine: Machine,
-        clock: Clock,
+        clock: VirtualClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """
@@ -146,7 +146,7 @@ class TestShedding:
         assert len(caplog.records) == 1
 
     async def test_expired_first(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock
     ) -> None:
         """
         A session that is due ends for its own reason, before any that is not is shed.
@@ -161,7 +161,7 @@ class TestShedding:
         assert supervisor.statistics().closed_by_reason[CloseReason.SHED] == 1
 
     async def test_too_few_rather_than_too_many(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock
     ) -> None:
         """
         Where most memory is not the sessions', each look takes the excess's share of them.
@@ -176,7 +176,7 @@ class TestShedding:
         assert live == [63, 55, 50, 47, 45, 43]
 
     async def test_slices(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         When a slice of time is used up, others get their turn before the next session goes.
@@ -196,7 +196,9 @@ class TestShedding:
         assert len(supervisor) == 79
         assert ticks >= 20
 
-    async def test_max_closing(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_max_closing(
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
+    ) -> None:
         """
         No more are shed at once than may be closing, and those that are closing count as gone.
         """
@@ -217,7 +219,7 @@ class TestShedding:
         self,
         supervisor: Supervisor,
         machine: Machine,
-        clock: Clock,
+        clock: VirtualClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """
@@ -236,7 +238,7 @@ class TestShedding:
         assert len(supervisor) == 79
 
     async def test_clean_up_that_stops_the_guard(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock
     ) -> None:
         """
         A guard that a clean-up stops looks no more.
@@ -249,7 +251,7 @@ class TestShedding:
             await clock.advance(10)
         assert machine.reads == reads
 
-    async def test_supervisor_left_by_a_clean_up(self, clock: Clock) -> None:
+    async def test_supervisor_left_by_a_clean_up(self, clock: VirtualClock) -> None:
         """
         From when a clean-up leaves the supervisor, nothing is shed: the rest ends with all others.
         """
@@ -268,7 +270,7 @@ class TestReport:
         self,
         supervisor: Supervisor,
         machine: Machine,
-        clock: Clock,
+        clock: VirtualClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """

@@ -17,8 +17,8 @@ from sessionstate import (
 from tests.machine import MIB, Machine, guard_of, opened
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 NO_USE = (
@@ -50,7 +50,7 @@ class TestFutility:
         self,
         supervisor: Supervisor,
         machine: Machine,
-        clock: Clock,
+        clock: VirtualClock,
         trims: list[str],
         caplog: pytest.LogCaptureFixture,
     ) -> None:
@@ -69,7 +69,11 @@ class TestFutility:
 
     @pytest.mark.parametrize("max_closing", [2, 20])
     async def test_memory_that_does_not_fall_while_clean_ups_are_crowded(
-        self, start_supervisor: StartSupervisor, clock: Clock, trims: list[str], max_closing: int
+        self,
+        start_supervisor: StartSupervisor,
+        clock: VirtualClock,
+        trims: list[str],
+        max_closing: int,
     ) -> None:
         """
         A guard that may not shed all at once does not empty the server either.
@@ -85,7 +89,7 @@ class TestFutility:
         assert (len(supervisor), trims) == (100 - max_closing, ["trim"])
 
     async def test_memory_that_falls_in_small_steps(
-        self, start_supervisor: StartSupervisor, clock: Clock, trims: list[str]
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, trims: list[str]
     ) -> None:
         """
         What went is measured against its own share of the excess, however little max_closing lets.
@@ -99,7 +103,7 @@ class TestFutility:
         assert (len(supervisor), trims) == (49, [])
 
     async def test_crowded_by_others(
-        self, start_supervisor: StartSupervisor, clock: Clock, trims: list[str]
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, trims: list[str]
     ) -> None:
         """
         A look at which none could go does not tell that it is of no use.
@@ -118,7 +122,7 @@ class TestFutility:
         assert (len(supervisor), trims) == (79, [])
 
     async def test_memory_that_grows(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock, trims: list[str]
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock, trims: list[str]
     ) -> None:
         """
         When it grows by an eighth of what is between the marks, more sessions go.
@@ -136,7 +140,7 @@ class TestFutility:
         assert len(trims) == 2
 
     async def test_memory_that_falls_late(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock, trims: list[str]
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock, trims: list[str]
     ) -> None:
         """
         When it falls later, by itself, shedding goes on from there.
@@ -164,7 +168,7 @@ class TestFutility:
         self,
         supervisor: Supervisor,
         machine: Machine,
-        clock: Clock,
+        clock: VirtualClock,
         monkeypatch: pytest.MonkeyPatch,
         enough: bool,
     ) -> None:
@@ -192,7 +196,7 @@ class TestSurvival:
         self,
         supervisor: Supervisor,
         machine: Machine,
-        clock: Clock,
+        clock: VirtualClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         """
@@ -221,7 +225,7 @@ class TestSurvival:
         ] * 2
 
     async def test_fatal_error(
-        self, supervisor: Supervisor, machine: Machine, clock: Clock
+        self, supervisor: Supervisor, machine: Machine, clock: VirtualClock
     ) -> None:
         """
         A KeyboardInterrupt of a clean-up goes through, and the guard goes on.
@@ -237,7 +241,7 @@ class TestSurvival:
             await clock.advance(1)
         assert machine.reads == 1
 
-    async def test_supervisor_is_left(self, machine: Machine, clock: Clock) -> None:
+    async def test_supervisor_is_left(self, machine: Machine, clock: VirtualClock) -> None:
         """
         A guard is armed as long as its block is, and leaves no timer.
         """
@@ -251,7 +255,7 @@ class TestSurvival:
         assert machine.reads == 3
 
     async def test_given_to_a_supervisor(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A supervisor starts the guard that it is given, and stops it when it is left.
@@ -273,7 +277,7 @@ class TestSurvival:
             Supervisor(memory_guard=0.8)
 
     async def test_supervisor_is_left_first(
-        self, machine: Machine, clock: Clock, caplog: pytest.LogCaptureFixture
+        self, machine: Machine, clock: VirtualClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         """
         A guard whose supervisor is left before it is stops by itself.
@@ -288,7 +292,9 @@ class TestSurvival:
             assert "stopped" in repr(guard)
         assert not caplog.records
 
-    async def test_that_cannot_start(self, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_that_cannot_start(
+        self, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """
         A guard that cannot start keeps its supervisor from starting, which may be tried again.
         """
@@ -308,17 +314,17 @@ class TestSurvival:
             await clock.advance(2)
 
     async def test_of_a_second_default_supervisor(
-        self, supervisor: Supervisor, clock: Clock, machine: Machine
+        self, supervisor: Supervisor, clock: VirtualClock, machine: Machine
     ) -> None:
         """
         A supervisor that is refused as the second default one leaves nothing started.
         """
         guard = guard_of(machine)
         other = Supervisor(memory_guard=guard)
-        timers = clock._loop.timers
+        timers = clock._loop().timers
         with pytest.raises(RuntimeError, match="has a default supervisor already"):
             await other.__aenter__()
-        assert (clock._loop.timers, "stopped" in repr(guard)) == (timers, True)
+        assert (clock._loop().timers, "stopped" in repr(guard)) == (timers, True)
         assert current_supervisor() is supervisor
         await clock.advance(5)
         assert machine.reads == 0

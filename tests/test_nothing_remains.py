@@ -23,8 +23,8 @@ from sessionstate import (
     current_session,
     session,
 )
+from sessionstate.testing import VirtualClock
 from tests.bodies import LONG, fail
-from tests.virtual_time import VirtualLoop, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,15 +36,18 @@ class TestNothingOwned:
     @pytest.mark.parametrize("enter", ["session", "open"])
     @pytest.mark.parametrize("callbacks", [0, 2])
     async def test_without_a_task_or_an_await(
-        self, supervisor: Supervisor, enter: str, callbacks: int, log: list[str]
+        self,
+        supervisor: Supervisor,
+        enter: str,
+        callbacks: int,
+        steps: Callable[[], int],
+        log: list[str],
     ) -> None:
         """
         A session with sync callbacks only is opened and closed in one go.
         """
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
         await asyncio.sleep(0)
-        steps, tasks = loop.steps, asyncio.all_tasks()
+        before = steps(), asyncio.all_tasks()
         block = session("a")
         if enter == "session":
             s = await block.__aenter__()
@@ -56,7 +59,7 @@ class TestNothingOwned:
             await block.__aexit__(None, None, None)
         else:
             await supervisor.close("a")
-        assert (loop.steps, asyncio.all_tasks()) == (steps, tasks)
+        assert (steps(), asyncio.all_tasks()) == before
         assert (s.state, log) == ("closed", ["clean"] * callbacks)
 
     async def test_plain_callbacks_that_fail(self, supervisor: Supervisor, log: list[str]) -> None:
@@ -227,7 +230,7 @@ class TestOrderIsTheSame:
                     supervisor.close_soon(id)
             return log
 
-        runs: list[Callable[[], list[str]]] = [lambda: run(main())] * 3
+        runs: list[Callable[[], list[str]]] = [lambda: VirtualClock().run(main())] * 3
         first, *others = [each() for each in runs]
         assert len(first) == 72
         assert all(other == first for other in others)

@@ -19,9 +19,9 @@ from sessionstate import (
     Supervisor,
     current_session,
 )
+from sessionstate.testing import VirtualClock
 from tests.conftest import StartSupervisor
 from tests.test_admission import ended, slowly_closing, soon
-from tests.virtual_time import Clock
 
 WAYS = ["session", "attach", "open"]
 
@@ -39,7 +39,7 @@ async def enter(supervisor: Supervisor, way: str) -> Session:
 class TestHooks:
     @pytest.mark.parametrize("way", WAYS)
     async def test_run_before_the_body(
-        self, supervisor: Supervisor, clock: Clock, way: str
+        self, supervisor: Supervisor, clock: VirtualClock, way: str
     ) -> None:
         """
         Hooks, sync and async, run in their order before the body, once, with the session current.
@@ -96,7 +96,9 @@ class TestHooks:
             current_session()
 
     @pytest.mark.parametrize("way", WAYS)
-    async def test_make_others_wait(self, supervisor: Supervisor, clock: Clock, way: str) -> None:
+    async def test_make_others_wait(
+        self, supervisor: Supervisor, clock: VirtualClock, way: str
+    ) -> None:
         """
         While hooks run, other blocks of the id wait, then join the same session.
         """
@@ -117,7 +119,7 @@ class TestHooks:
         assert opening.result() is joining.result()
         assert ran == 1
 
-    async def test_make_nobody_else_wait(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_make_nobody_else_wait(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         While one session's hooks run, blocks of others are entered at once, without hooks.
         """
@@ -138,7 +140,7 @@ class TestHooks:
 
     @pytest.mark.parametrize("way", WAYS)
     async def test_run_for_who_opens_after_a_refusal(
-        self, supervisor: Supervisor, clock: Clock, way: str
+        self, supervisor: Supervisor, clock: VirtualClock, way: str
     ) -> None:
         """
         Who waited for an opening that then failed opens anew, with the hooks of that life.
@@ -179,7 +181,7 @@ class TestHooks:
             await enter(supervisor, way)
 
     async def test_do_not_make_a_used_session_unused(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         An `open` that waited and then joined another's session takes nothing back of its use.
@@ -198,7 +200,7 @@ class TestHooks:
     @pytest.mark.parametrize("way", WAYS)
     @pytest.mark.parametrize("deaf", [True, False])
     async def test_an_end_meanwhile_is_raised(
-        self, supervisor: Supervisor, clock: Clock, way: str, deaf: bool
+        self, supervisor: Supervisor, clock: VirtualClock, way: str, deaf: bool
     ) -> None:
         """
         An end while hooks run gives the opener `SessionClosed`, even if a hook is deaf.
@@ -244,7 +246,7 @@ class TestHooks:
 
     @pytest.mark.parametrize("way", WAYS)
     async def test_may_be_cancelled_when_they_hang(
-        self, supervisor: Supervisor, clock: Clock, way: str
+        self, supervisor: Supervisor, clock: VirtualClock, way: str
     ) -> None:
         """
         A hook that hangs ends with its opener: the session ends as cancelled.
@@ -296,7 +298,7 @@ class TestHooks:
         assert "ZeroDivisionError" in caught.value.__notes__[0]
 
     async def test_interrupt_who_waits_only_as_asked(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         Who is cancelled while waiting for another's hooks leaves that opening alone.
@@ -324,7 +326,7 @@ class TestAdopting:
         assert supervisor["a"].opened_where.startswith(__file__)
 
     async def test_runs_async_hooks_as_owned_tasks(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         For an adopting write async hooks run as tasks of the session, which end with it.

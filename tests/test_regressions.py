@@ -12,13 +12,12 @@ import pytest
 
 from sessionstate import Session, SessionClosed, Supervisor
 from sessionstate._deadlines import CHUNK
+from sessionstate.testing import VirtualClock
 from tests.conftest import StartSupervisor
-from tests.virtual_time import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from tests.virtual_time import Clock
 
 EMPTY = sys.getsizeof({})
 """Bytes of a dict without a table."""
@@ -39,7 +38,9 @@ async def nothing() -> int:
 
 
 class TestTaskThatCannotBegin:
-    async def test_leaves_nothing_to_wait_for(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_leaves_nothing_to_wait_for(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         A task that the loop refuses to create is raised to the caller, and the session forgets it.
         """
@@ -57,7 +58,7 @@ class TestTaskThatCannotBegin:
         assert supervisor.statistics().clean_up_errors == 0
 
     async def test_a_load_can_be_asked_for_again(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A load whose task the loop refuses is gone: who asks next begins another.
@@ -96,12 +97,12 @@ class TestTaskThatCannotBegin:
                 assert session.state == "closed"
             assert loop.time() == 0
 
-        run(main(), eager=True)
+        VirtualClock().run(main(), eager=True)
 
 
 class TestLongChain:
     async def test_leaving_ends_in_time(
-        self, clock: Clock, loop_errors: list[dict[str, Any]]
+        self, clock: VirtualClock, loop_errors: list[dict[str, Any]]
     ) -> None:
         """
         Clean-ups that end each other too deep for the stack never outlive `shutdown_timeout`.
@@ -123,7 +124,7 @@ class TestLongChain:
 
 class TestEmptiedChunks:
     async def test_those_left_by_visits_keep_no_table(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A visit moves a session to a later tick; what all have left holds no memory.
@@ -205,7 +206,7 @@ class TestManyHolders:
 class TestLoadsOfLoads:
     @pytest.mark.parametrize("width", [1, 2])
     async def test_a_late_asker_is_answered(
-        self, supervisor: Supervisor, clock: Clock, width: int
+        self, supervisor: Supervisor, clock: VirtualClock, width: int
     ) -> None:
         """
         Whether a load would wait for itself is found in one walk over a thousand layers.
@@ -233,7 +234,7 @@ class TestLoadsOfLoads:
 
 class TestOwnerInsideAVisitor:
     async def test_does_not_wait_for_its_own_task(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         An owner that leaves inside a visitor of the same task does not wait, as that is inside yet.

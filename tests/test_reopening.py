@@ -9,15 +9,15 @@ import asyncio
 import pytest
 
 from sessionstate import CloseReason, SessionClosed, SessionMap, SessionNotFound, Supervisor
+from sessionstate.testing import VirtualClock
 from tests.conftest import StartSupervisor
 from tests.test_admission import slowly_closing
-from tests.virtual_time import Clock
 
 
 class TestReopening:
     @pytest.mark.parametrize("way", ["session", "attach", "open", "lookup"])
     async def test_waits_for_the_old_life(
-        self, supervisor: Supervisor, clock: Clock, way: str
+        self, supervisor: Supervisor, clock: VirtualClock, way: str
     ) -> None:
         """
         An id that is closing is opened, or looked up, only when its old life is over.
@@ -70,7 +70,7 @@ class TestReopening:
         assert len(errors) == 1
 
     async def test_a_strict_visitor_does_not_wait(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         `attach(create=False)` is `SessionNotFound` at once, of a closing id too.

@@ -12,7 +12,7 @@ from sessionstate import CloseReason, Session, SessionClosed, SessionState, Supe
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 
 class Context:
@@ -111,7 +111,7 @@ class TestHostedContext:
 
     @pytest.mark.parametrize("held", [False, True])
     async def test_crash_inside_ends_only_the_session(
-        self, supervisor: Supervisor, held: bool, clock: Clock
+        self, supervisor: Supervisor, held: bool, clock: VirtualClock
     ) -> None:
         """
         A crash in a task group inside ends the session as `resource_failed`, and no bystander.
@@ -161,7 +161,7 @@ class TestHostedContext:
         ]
 
     async def test_cancelled_from_outside_as_it_is_left(
-        self, s: Session, log: list[Any], clock: Clock
+        self, s: Session, log: list[Any], clock: VirtualClock
     ) -> None:
         """
         A context that is cancelled just as it is to be left is left once, and completes.
@@ -175,7 +175,7 @@ class TestHostedContext:
         assert log == ["entered", None, "left"]
 
     async def test_entering_cancelled_from_outside(
-        self, s: Session, log: list[Any], clock: Clock
+        self, s: Session, log: list[Any], clock: VirtualClock
     ) -> None:
         """
         Who enters a context whose own task somebody cancels gets an error, and no cancellation.
@@ -190,7 +190,7 @@ class TestHostedContext:
         assert (s.state, log) == (SessionState.IDLE, [])
 
     async def test_caller_cancelled_while_entering(
-        self, s: Session, log: list[Any], clock: Clock
+        self, s: Session, log: list[Any], clock: VirtualClock
     ) -> None:
         """
         When its caller is cancelled while entering, the entering is cancelled, and ends nothing.
@@ -205,7 +205,7 @@ class TestHostedContext:
 
     @pytest.mark.virtual_time
     async def test_caller_cancelled_as_the_entering_fails(
-        self, s: Session, clock: Clock, loop_errors: list[Any]
+        self, s: Session, clock: VirtualClock, loop_errors: list[Any]
     ) -> None:
         """
         A failed entry that meets its caller's cancellation is reported nowhere, and ends nothing.
@@ -302,7 +302,7 @@ class TestHostedContext:
         self,
         supervisor: Supervisor,
         log: list[Any],
-        clock: Clock,
+        clock: VirtualClock,
         when: float,
         held: bool,
     ) -> None:
@@ -334,7 +334,7 @@ class TestHostedContext:
         assert supervisor.statistics().clean_up_errors == 0
 
     async def test_end_while_leaving_early(
-        self, supervisor: Supervisor, s: Session, log: list[Any], clock: Clock
+        self, supervisor: Supervisor, s: Session, log: list[Any], clock: VirtualClock
     ) -> None:
         """
         A context that is being left as its caller was cancelled is waited for, and left once.

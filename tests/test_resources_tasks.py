@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from sessionstate import CloseReason, Session, SessionClosed, SessionState, Supervisor, session
+from sessionstate.testing import VirtualClock
 from tests.test_resources_hosted import Context
-from tests.virtual_time import run
 
 if TYPE_CHECKING:
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 async def noop() -> None:
@@ -56,7 +55,7 @@ class TestTasks:
         await s.aclose()
         assert log == ["x", "y", "callback"]
 
-    async def test_finished_tasks_remove_themselves(self, s: Session, clock: Clock) -> None:
+    async def test_finished_tasks_remove_themselves(self, s: Session, clock: VirtualClock) -> None:
         """
         A task that returned or was cancelled by its handle ends nothing, and nothing is left of it.
         """
@@ -117,7 +116,7 @@ class TestTasks:
             await s.aclose()
         assert [repr(each) for each in caught.value.exceptions] == ["ValueError('late')"]
 
-    async def test_function_that_ends_the_session(self, s: Session, clock: Clock) -> None:
+    async def test_function_that_ends_the_session(self, s: Session, clock: VirtualClock) -> None:
         """
         A task whose function ends the session as it is called is not started: SessionClosed.
         """
@@ -132,7 +131,7 @@ class TestTasks:
 
 
 class TestStart:
-    async def test_gives_the_value(self, s: Session, clock: Clock) -> None:
+    async def test_gives_the_value(self, s: Session, clock: VirtualClock) -> None:
         """
         Start waits for `task_status.started(value)`, and the task goes on.
         """
@@ -187,7 +186,7 @@ class TestStart:
 
     @pytest.mark.parametrize("late", [False, True])
     async def test_caller_cancelled(
-        self, s: Session, clock: Clock, loop_errors: list[Any], late: bool
+        self, s: Session, clock: VirtualClock, loop_errors: list[Any], late: bool
     ) -> None:
         """
         A cancelled caller cancels the task; what that one says then is heard by nobody.
@@ -209,7 +208,7 @@ class TestStart:
         assert (task.cancelled(), ended, s.state) == (True, ["cancelled"], SessionState.IDLE)
 
     async def test_session_ends_before_started(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         The caller gets SessionClosed when the session ends first, were the task to hang.
@@ -236,7 +235,7 @@ class TestStart:
         assert [type(each) for each in outcome] == [SessionClosed] * 2
         release.set()
 
-    async def test_cancelled_by_itself_at_once(self, s: Session, clock: Clock) -> None:
+    async def test_cancelled_by_itself_at_once(self, s: Session, clock: VirtualClock) -> None:
         """
         A task may give itself up through its task_status, in its first step too.
         """
@@ -273,14 +272,14 @@ def test_fatal_error_in_an_owned_task(error: type[BaseException]) -> None:
             await forever()
 
     with pytest.raises(error):
-        run(main())
+        VirtualClock().run(main())
     assert sorted(each for each in log if isinstance(each, str)) == [
         *("callback", "entered", "left", "pushed")
     ]
 
 
 async def test_eager_task_that_ends_its_session(
-    supervisor: Supervisor, s: Session, clock: Clock
+    supervisor: Supervisor, s: Session, clock: VirtualClock
 ) -> None:
     """
     A task that ends its session in its first step is cancelled at once, though it began eagerly.

@@ -12,7 +12,7 @@ import pytest
 
 import sessionstate
 from sessionstate import CloseReason, Supervisor
-from tests.virtual_time import VirtualLoop
+from sessionstate.testing import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def run(main: Any, **options: Any) -> Any:
     """
     Run in virtual time.
     """
-    return sessionstate.run(main, loop_factory=VirtualLoop, **options)
+    return sessionstate.run(main, loop_factory=VirtualClock().new_event_loop, **options)
 
 
 async def serve(log: list[str], inside: Callable[[], object]) -> None:

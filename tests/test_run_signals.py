@@ -18,9 +18,9 @@ import pytest
 import sessionstate
 from sessionstate import Supervisor
 from sessionstate._exit import Unwinding
+from sessionstate.testing import VirtualClock, VirtualLoop
 from tests.programs import Program
 from tests.test_run import SIGNALS, handlers, run, send, serve
-from tests.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,7 +79,7 @@ def test_signal_before_main_begins() -> None:
 
     def factory() -> VirtualLoop:
         send(SIGNALS[0])
-        return VirtualLoop()
+        return VirtualClock().new_event_loop()
 
     async def main() -> None:
         raise AssertionError
@@ -161,7 +161,7 @@ def test_signal_in_a_closed_loop() -> None:
     """
     task = Mock(asyncio.Task)
     task.done.return_value = False
-    loop = VirtualLoop()
+    loop = VirtualClock().new_event_loop()
     loop.close()
     task.get_loop.return_value = loop
     unwinding = Unwinding()

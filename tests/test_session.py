@@ -23,8 +23,8 @@ from tests.test_state import in_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 async def forever() -> None:
@@ -59,7 +59,7 @@ def line() -> int:
 
 
 class TestFace:
-    async def test_what_it_tells(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_what_it_tells(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A session tells its place, its times and its state, and in the end why it ended.
         """
@@ -131,7 +131,7 @@ class TestFace:
 
 
 class TestDeadline:
-    async def test_touch(self, s: Session, clock: Clock) -> None:
+    async def test_touch(self, s: Session, clock: VirtualClock) -> None:
         """
         Touch restarts the idle clock; after the end it does nothing.
         """
@@ -147,7 +147,7 @@ class TestDeadline:
         assert s.last_used == used
 
     @pytest.mark.parametrize("seconds", [3600, timedelta(hours=1)])
-    async def test_extend(self, s: Session, clock: Clock, seconds: Any) -> None:
+    async def test_extend(self, s: Session, clock: VirtualClock, seconds: Any) -> None:
         """
         Extend moves the running deadline to at least that far from now, and never nearer.
         """
@@ -163,7 +163,7 @@ class TestDeadline:
         with pytest.raises(SessionClosed):
             s.extend(10)
 
-    async def test_never_beyond_max_age(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_never_beyond_max_age(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         Extend never reaches beyond `max_age`, which counts however busy the session is.
         """
@@ -202,7 +202,7 @@ class TestDeadline:
     async def test_reason_of_the_deadline(
         self,
         start_supervisor: StartSupervisor,
-        clock: Clock,
+        clock: VirtualClock,
         reason: CloseReason,
         options: dict[str, float],
     ) -> None:
@@ -215,7 +215,7 @@ class TestDeadline:
         assert s.close_reason is reason
 
     async def test_reason_of_a_held_and_a_lingering_one(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A silent holder is `stalled`; what lingers ends for the reason for which its owner left.
@@ -289,7 +289,7 @@ class TestEnd:
         assert await s.wait_closed() is CloseReason.COMPLETED
         assert sorted(seen) == ["block True", "clean-up True", "task True"]
 
-    async def test_cancelled_wait(self, s: Session, clock: Clock) -> None:
+    async def test_cancelled_wait(self, s: Session, clock: VirtualClock) -> None:
         """
         Cancelling a wait stops the waiting, not the clean-up.
         """
@@ -304,7 +304,7 @@ class TestEnd:
         await clock.advance(1)
         assert s.state is SessionState.CLOSED
 
-    async def test_waiter_cancelled_as_the_end_comes(self, s: Session, clock: Clock) -> None:
+    async def test_waiter_cancelled_as_the_end_comes(self, s: Session, clock: VirtualClock) -> None:
         """
         A wait that is cancelled just as the session is closed disturbs no other.
         """
@@ -316,7 +316,7 @@ class TestEnd:
         assert first.cancelled()
         assert await second is CloseReason.COMPLETED
 
-    async def test_what_the_error_says(self, s: Session, clock: Clock) -> None:
+    async def test_what_the_error_says(self, s: Session, clock: VirtualClock) -> None:
         """
         SessionClosed tells which life ended when and why, and how to open it again.
         """

@@ -21,7 +21,7 @@ from sessionstate import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 
 async def forever() -> None:
@@ -109,7 +109,7 @@ class TestFreed:
     @pytest.mark.parametrize("owned", OWNING)
     @pytest.mark.parametrize("how", ["returns", "fails", "interrupted", "cancelled", "open"])
     async def test_closed_session(
-        self, supervisor: Supervisor, clock: Clock, owned: str, how: str
+        self, supervisor: Supervisor, clock: VirtualClock, owned: str, how: str
     ) -> None:
         """
         Whatever it owned and however it ended, a closed session is freed by its count.

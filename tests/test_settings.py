@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 
 from sessionstate import Supervisor
+from sessionstate.testing import VirtualClock
 from tests.conftest import StartSupervisor
 from tests.test_parameters import BY_CALL, call
-from tests.virtual_time import Clock
 
 
 class TestWhoseLimitsHold:
@@ -27,7 +27,7 @@ class TestWhoseLimitsHold:
         assert (await supervisor.open("a", max_age=60)).expires_in == 60
 
     async def test_others_are_those_of_the_last_call_that_named_them(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         `idle_timeout`, `linger` and `stall_timeout` hold until another call names them.

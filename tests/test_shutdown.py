@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -19,17 +18,14 @@ from sessionstate import (
     current_supervisor,
     session,
 )
+from sessionstate.testing import VirtualClock
 from tests.bodies import LONG, deaf, noted, nothing_stray, sweep, until_cancelled
-from tests.virtual_time import run
-
-if TYPE_CHECKING:
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
 
 class TestLeaving:
-    async def test_ends_every_session(self, clock: Clock, log: list[str]) -> None:
+    async def test_ends_every_session(self, clock: VirtualClock, log: list[str]) -> None:
         """
         Leaving ends held and idle sessions, with all their clean-up, side by side.
         """
@@ -74,7 +70,9 @@ class TestLeaving:
         await clean()
 
     @pytest.mark.parametrize("times", [1, 3])
-    async def test_cancelled_from_outside(self, clock: Clock, log: list[str], times: int) -> None:
+    async def test_cancelled_from_outside(
+        self, clock: VirtualClock, log: list[str], times: int
+    ) -> None:
         """
         A supervisor whose task is cancelled, again and again, ends every session first.
         """
@@ -94,7 +92,7 @@ class TestLeaving:
         assert (clock.now, log) == (2.5, ["clean begins", "clean"])
         assert task.cancelling() == times
 
-    async def test_run_in_a_task_group(self, clock: Clock, log: list[str]) -> None:
+    async def test_run_in_a_task_group(self, clock: VirtualClock, log: list[str]) -> None:
         """
         Supervisor.run lives in any task group, and cancelling it is the ordinary end.
         """
@@ -125,7 +123,7 @@ class TestLeaving:
         with pytest.raises(RuntimeError, match="was not entered"):
             await Supervisor().__aexit__(None, None, None)
 
-    async def test_sweep_does_not_cut_it_short(self, clock: Clock, log: list[str]) -> None:
+    async def test_sweep_does_not_cut_it_short(self, clock: VirtualClock, log: list[str]) -> None:
         """
         Sweeps over all tasks, even of those that hide, neither lose a clean-up nor the shutdown.
         """
@@ -168,7 +166,7 @@ class TestFromInside:
     @pytest.mark.parametrize("many", [0, 600])
     @pytest.mark.parametrize("shutdown_timeout", [15, None])
     async def test_from_a_block(
-        self, clock: Clock, many: int, shutdown_timeout: int | None
+        self, clock: VirtualClock, many: int, shutdown_timeout: int | None
     ) -> None:
         """
         Leaving from within a block does not wait for that block's own session.
@@ -189,7 +187,7 @@ class TestFromInside:
         await nothing_stray()
 
     @pytest.mark.parametrize("where", ["task", "callback"])
-    async def test_from_what_it_owns(self, clock: Clock, log: list[str], where: str) -> None:
+    async def test_from_what_it_owns(self, clock: VirtualClock, log: list[str], where: str) -> None:
         """
         Leaving from a session's own task or clean-up waits for the others, not for that session.
         """
@@ -215,7 +213,7 @@ class TestFromInside:
 
 
 class TestWithinItsTime:
-    async def test_every_step_begins(self, clock: Clock, log: list[str]) -> None:
+    async def test_every_step_begins(self, clock: VirtualClock, log: list[str]) -> None:
         """
         When shutdown_timeout is over every step that is left begins, and none is waited for.
         """
@@ -235,7 +233,9 @@ class TestWithinItsTime:
         assert s.state == "closed"
         await asyncio.sleep(2 * LONG)
 
-    async def test_sessions_that_had_not_begun_to_end(self, clock: Clock, log: list[str]) -> None:
+    async def test_sessions_that_had_not_begun_to_end(
+        self, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         Sessions that waited for others' clean-ups are ended when the time is over, each step begun.
         """
@@ -255,7 +255,7 @@ class TestWithinItsTime:
 
     @pytest.mark.parametrize("kind", ["callback", "task"])
     async def test_clean_up_that_began_before(
-        self, clock: Clock, log: list[str], kind: str
+        self, clock: VirtualClock, log: list[str], kind: str
     ) -> None:
         """
         A clean-up that was under way when the supervisor was left gets no more time than the rest.
@@ -277,7 +277,7 @@ class TestWithinItsTime:
         assert log == ["rest", "late begins", "late"]
         await asyncio.sleep(LONG)
 
-    async def test_stuck_body(self, clock: Clock, log: list[str]) -> None:
+    async def test_stuck_body(self, clock: VirtualClock, log: list[str]) -> None:
         """
         A body that was told before the supervisor was left does not hold it up for longer.
         """
@@ -294,7 +294,7 @@ class TestWithinItsTime:
         assert (clock.now, log) == (5, ["clean"])
         await task
 
-    async def test_no_limit(self, clock: Clock) -> None:
+    async def test_no_limit(self, clock: VirtualClock) -> None:
         """
         Without shutdown_timeout each clean-up has its own time.
         """
@@ -325,11 +325,11 @@ class TestWithinItsTime:
                 s.callback(stop)
 
         with pytest.raises(fatal):
-            run(main())
+            VirtualClock().run(main())
         begun = [each for each in log if "begins" not in each]
         assert sorted(begun) == ["a", "b", "c", "sync a", "sync b", "sync c", "sync d"]
 
-    async def test_from_a_clean_up_past_its_time(self, clock: Clock, log: list[str]) -> None:
+    async def test_from_a_clean_up_past_its_time(self, clock: VirtualClock, log: list[str]) -> None:
         """
         The session from whose clean-up the supervisor is left is not hurried with the others.
         """

@@ -10,7 +10,7 @@ import pytest
 
 from sessionstate import Session, SessionClosed, Supervisor
 from sessionstate._signals import SIGNALS, multiplexer
-from tests import virtual_time
+from sessionstate.testing import VirtualClock
 from tests.bodies import LONG
 from tests.programs import MAIN, Program
 
@@ -62,7 +62,7 @@ def ends(main: Coroutine[Any, Any, None], number: int, raised: list[int]) -> Non
     Run *main*, and expect the process to end by *number*, with its default handler.
     """
     with pytest.raises(SystemExit) as caught:
-        virtual_time.run(main)
+        VirtualClock().run(main)
     assert caught.value.code == 128 + number
     assert raised == [number]
 

@@ -15,7 +15,7 @@ import pytest
 import sessionstate
 from sessionstate import Supervisor
 from sessionstate._signals import SIGNALS, multiplexer
-from tests import virtual_time
+from sessionstate.testing import VirtualClock
 from tests.test_signals import FIRST, handlers, needs_signals
 
 __all__ = ["handlers"]  # a fixture for every test here
@@ -36,7 +36,7 @@ class TestInstalling:
                 assert signal.SIG_DFL not in handlers
             assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_DFL}
 
-        virtual_time.run(main())
+        VirtualClock().run(main())
 
     @pytest.mark.parametrize("before", [signal.SIG_IGN, lambda number, frame: None])
     def test_leaves_others_alone(self, before: Any) -> None:
@@ -51,7 +51,7 @@ class TestInstalling:
                 assert signal.getsignal(FIRST) is before
 
         signal.signal(FIRST, before)
-        virtual_time.run(main())
+        VirtualClock().run(main())
         assert signal.signal(FIRST, signal.SIG_DFL) is before
 
     def test_under_run(self) -> None:
@@ -63,7 +63,7 @@ class TestInstalling:
             async with Supervisor() as supervisor:
                 assert supervisor.install_signal_handlers() == ()
 
-        sessionstate.run(main(), loop_factory=virtual_time.VirtualLoop)
+        sessionstate.run(main(), loop_factory=VirtualClock().new_event_loop)
 
     @pytest.mark.real_loop
     @needs_signals
@@ -90,7 +90,7 @@ class TestInstalling:
                 signal.signal(FIRST, handler)
                 assert supervisor.install_signal_handlers() == SIGNALS[1:]
 
-        virtual_time.run(main())
+        VirtualClock().run(main())
         assert signal.signal(FIRST, signal.SIG_DFL) is handler
 
     def test_other_threads(self) -> None:
@@ -106,7 +106,7 @@ class TestInstalling:
                 except RuntimeError as error:
                     errors.append(str(error))
 
-        thread = threading.Thread(target=lambda: virtual_time.run(main()))
+        thread = threading.Thread(target=lambda: VirtualClock().run(main()))
         thread.start()
         thread.join()
         assert len(errors) == 1
@@ -125,10 +125,10 @@ class TestInstalling:
         supervisor = Supervisor()
         supervisor.install_signal_handlers()
         if server == "run":
-            sessionstate.run(serve(), loop_factory=virtual_time.VirtualLoop)
+            sessionstate.run(serve(), loop_factory=VirtualClock().new_event_loop)
         else:
             ours = signal.signal(FIRST, lambda *_: None)
-            virtual_time.run(serve())
+            VirtualClock().run(serve())
             signal.signal(FIRST, ours)
         following = Supervisor()
         assert following.install_signal_handlers() == SIGNALS
@@ -150,7 +150,7 @@ class TestInstalling:
                 assert multiplexer._supervisors() == [one]
                 assert signal.getsignal(FIRST) is not signal.SIG_DFL
 
-        virtual_time.run(main())
+        VirtualClock().run(main())
 
     def test_dropped(self) -> None:
         """
@@ -171,7 +171,7 @@ class TestInstalling:
             async with supervisor:
                 pass
 
-        thread = threading.Thread(target=lambda: virtual_time.run(main()))
+        thread = threading.Thread(target=lambda: VirtualClock().run(main()))
         thread.start()
         thread.join()
         assert signal.getsignal(FIRST) is not signal.SIG_DFL

@@ -13,7 +13,7 @@ import pytest
 
 from sessionstate import Supervisor
 from sessionstate._signals import multiplexer
-from tests import virtual_time
+from sessionstate.testing import VirtualClock
 from tests.bodies import LONG
 from tests.programs import PATIENCE
 from tests.test_signals import FIRST, ends, fill, handle, handlers, raised
@@ -149,7 +149,7 @@ def test_loop_that_has_ended(raised: list[int], log: list[str]) -> None:
         each.install_signal_handlers()
     with elsewhere(supervisor, log):
         pass
-    loop = virtual_time.VirtualLoop()
+    loop = VirtualClock().new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(later.__aenter__()))
     thread.start()
     thread.join()

@@ -14,13 +14,12 @@ from sessionstate import (
     SessionState,
     Supervisor,
 )
-from tests.virtual_time import run
+from sessionstate.testing import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 @pytest.fixture
@@ -113,7 +112,7 @@ class TestMapReads:
         self,
         supervisor: Supervisor,
         agents: SessionMap[Any],
-        clock: Clock,
+        clock: VirtualClock,
         read: Callable[[SessionMap[Any], Any], object],
         by_handle: bool,
     ) -> None:
@@ -127,7 +126,7 @@ class TestMapReads:
         assert s.last_used == clock.now
 
     async def test_looking_on_does_not_touch(
-        self, supervisor: Supervisor, agents: SessionMap[Any], clock: Clock
+        self, supervisor: Supervisor, agents: SessionMap[Any], clock: VirtualClock
     ) -> None:
         """
         A metrics loop keeps nothing alive: membership, size, views, comparison, repr and peek.
@@ -304,7 +303,9 @@ class TestMapWrites:
                 assert dict(agents) == {"a": value}
                 return inner_result
 
-        outcome = run(in_loop("outer", lambda: in_thread(lambda: run(in_loop("inner")))))
+        outcome = VirtualClock().run(
+            in_loop("outer", lambda: in_thread(lambda: VirtualClock().run(in_loop("inner"))))
+        )
         assert outcome == "<SessionMap 'agents'>"
 
     async def test_without_supervisor(self, agents: SessionMap[Any]) -> None:

@@ -20,13 +20,13 @@ from sessionstate import (
 )
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 class TestAdopt:
     async def test_write_opens_a_session_that_nobody_holds(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         An adopted session knows `idle` only, and its place is the line that wrote.
@@ -54,7 +54,7 @@ class TestAdopt:
         assert agents == {"a": 1, "b": 2}
         assert {s.opened_where.rpartition(":")[0] for s in supervisor.values()} == {__file__}
 
-    async def test_hooks_run(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_hooks_run(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         Sync hooks of an adopting write run at once, async ones as owned tasks.
         """
@@ -72,7 +72,7 @@ class TestAdopt:
         await clock.settle()
         assert seen == [("at once", True), ("later", True)]
 
-    async def test_failing_hook(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_failing_hook(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A hook's error ends the adopted session as `failed` and is raised from the write.
         """
@@ -94,7 +94,7 @@ class TestAdopt:
         assert (list(supervisor), ended) == ([], [CloseReason.FAILED])
 
     async def test_hook_that_fails_after_an_async_one(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         An async hook that was not begun when a later hook ended the session leaves no coroutine.

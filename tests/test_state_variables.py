@@ -25,7 +25,7 @@ from tests.test_state import in_thread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 
 class TestVar:
@@ -265,7 +265,7 @@ class TestMistakes:
 
 
 class TestCurrentSession:
-    async def test_inside_every_place(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_inside_every_place(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         It is known in blocks, owned tasks, loads, contexts, hooks and clean-up, and nowhere else.
         """
@@ -309,7 +309,7 @@ class TestCurrentSession:
             current_session()
 
     async def test_hook_told_of_an_error_outside_of_the_end(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         An async `on_error` hook knows its session too when nothing ends.

@@ -16,7 +16,7 @@ from tests.bodies import LONG, deaf, noted, sweep, until_cancelled
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from tests.virtual_time import Clock
+    from sessionstate.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -202,7 +202,7 @@ class TestSweeps:
 
 class TestTime:
     async def test_half_of_what_is_left(
-        self, ten: Supervisor, clock: Clock, log: list[str]
+        self, ten: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A step but the last gets half of what is left: cancelled at 80 %, abandoned after it.
@@ -232,7 +232,9 @@ class TestTime:
         await asyncio.sleep(2 * LONG)
         assert log == ["deaf"] * 3
 
-    async def test_cancelled_step_ends(self, ten: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_cancelled_step_ends(
+        self, ten: Supervisor, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         A step that ends when it is cancelled is an error, but not abandoned; the rest runs.
         """
@@ -245,7 +247,7 @@ class TestTime:
         assert (clock.now, log, ten.statistics().abandoned) == (4, ["rest"], 0)
 
     async def test_step_that_ends_well_after_all(
-        self, ten: Supervisor, clock: Clock, log: list[str]
+        self, ten: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A step that swallows its cancellation and ends within its share is no error.
@@ -256,7 +258,7 @@ class TestTime:
         assert (clock.now, log) == (9, ["deaf"])
 
     async def test_hook_does_not_take_the_tasks_time(
-        self, ten: Supervisor, clock: Clock, log: list[str]
+        self, ten: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A hook that hangs leaves half of the time to the owned tasks, though no other step is left.
@@ -275,7 +277,7 @@ class TestTime:
         assert clock.now == 8
         await asyncio.sleep(LONG)
 
-    async def test_deaf_tasks(self, ten: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_deaf_tasks(self, ten: Supervisor, clock: VirtualClock, log: list[str]) -> None:
         """
         Owned tasks share one step: those that do not end are cancelled again, then abandoned.
         """
@@ -293,7 +295,7 @@ class TestTime:
         assert ten.statistics().abandoned == 1
         await asyncio.sleep(LONG)
 
-    async def test_deaf_context(self, ten: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_deaf_context(self, ten: Supervisor, clock: VirtualClock, log: list[str]) -> None:
         """
         A context that hangs while it is left is abandoned, and the steps before it run.
         """
@@ -311,7 +313,7 @@ class TestTime:
         assert (clock.now, log) == (5, ["rest begins", "rest"])
         await asyncio.sleep(LONG)
 
-    async def test_least(self, ten: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_least(self, ten: Supervisor, clock: VirtualClock, log: list[str]) -> None:
         """
         When the time is used up, each step still starts, and gets one percent of it.
         """
@@ -328,7 +330,7 @@ class TestTime:
         assert len(caught.value.exceptions) == 14
         await asyncio.sleep(LONG)
 
-    async def test_no_limit(self, start_supervisor: Any, clock: Clock) -> None:
+    async def test_no_limit(self, start_supervisor: Any, clock: VirtualClock) -> None:
         """
         Without close_timeout a clean-up takes what it needs.
         """
@@ -342,7 +344,7 @@ class TestTime:
 
 class TestEager:
     async def test_task_that_ends_its_session_as_it_starts(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         An owned task is cancelled with its session even if that ends in the task's first step.

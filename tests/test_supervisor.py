@@ -26,13 +26,12 @@ from sessionstate import (
     current_supervisor,
     session,
 )
-from tests import virtual_time
+from sessionstate.testing import VirtualClock
 from tests.test_admission import slowly_closing, soon
 from tests.test_lifecycle import inside
 
 if TYPE_CHECKING:
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 
 class TestMapping:
@@ -77,7 +76,7 @@ class TestMapping:
         assert {one: 1, two: 2}[one] == 1
 
     async def test_get_never_creates_and_never_touches(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         `get` gives the live session or the default, and changes nothing.
@@ -92,7 +91,7 @@ class TestMapping:
 
 
 class TestClosing:
-    async def test_by_id(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_by_id(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         `close` waits for the clean-up; of an id that is closing it waits and answers False.
         """
@@ -214,7 +213,7 @@ class TestRunning:
         await soon(supervisor.__aexit__(None, None, None))
         assert opened.state is SessionState.CLOSED
 
-    async def test_left_by_two_at_once(self, clock: Clock) -> None:
+    async def test_left_by_two_at_once(self, clock: VirtualClock) -> None:
         """
         Who leaves a supervisor that is being left waits for the same end.
         """
@@ -228,7 +227,7 @@ class TestRunning:
 
 
 class TestStatistics:
-    async def test_add_up(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_add_up(self, start_supervisor: StartSupervisor, clock: VirtualClock) -> None:
         """
         Every figure is that of the moment, or has counted since the start.
         """
@@ -298,7 +297,7 @@ class TestTexts:
         assert repr(await supervisor.open("a")) == "<Session 'a' idle, unused in 10 s>"
 
     async def test_a_dump_tells_why_each_is_still_there(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A dump tells of each its age, holders with task and line, deadline and belongings.
@@ -357,7 +356,7 @@ class TestDropped:
             await supervisor.open("a")
 
         with pytest.warns(ResourceWarning) as caught:  # noqa: PT031
-            virtual_time.run(main())
+            VirtualClock().run(main())
             for _ in range(3):
                 gc.collect()
         texts = [str(each.message) for each in caught]
@@ -373,7 +372,7 @@ class TestDropped:
             async with Supervisor() as supervisor:
                 await supervisor.open("a")
 
-        virtual_time.run(main())
+        VirtualClock().run(main())
         Supervisor()
         gc.collect()
 

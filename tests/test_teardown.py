@@ -6,7 +6,7 @@ import pytest
 
 from sessionstate import CloseReason, Session, SessionClosed, SessionState, Supervisor
 from sessionstate._teardown import UNDER_WAY
-from tests.virtual_time import Clock, run
+from sessionstate.testing import VirtualClock
 
 
 class TestIdentity:
@@ -83,7 +83,7 @@ class TestReport:
                 await asyncio.sleep(1)
 
         with pytest.raises(SystemExit, match="3"):
-            run(main())
+            VirtualClock().run(main())
 
 
 class TestLog:
@@ -112,7 +112,7 @@ class TestLog:
 
 class TestStranded:
     async def test_supervisor_is_left_all_the_same(
-        self, clock: Clock, caplog: pytest.LogCaptureFixture
+        self, clock: VirtualClock, caplog: pytest.LogCaptureFixture
     ) -> None:
         """
         A session whose clean-up broke off half-way does not keep its supervisor from being left.

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sessionstate import CloseReason, Session, SessionClosed, Supervisor, current_session
+from sessionstate.testing import VirtualClock, VirtualLoop
 from tests.bodies import LONG, fail
-from tests.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
-    from tests.virtual_time import Clock
+    from collections.abc import Callable
+
+    from sessionstate.testing import VirtualClock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -38,7 +40,7 @@ class Thing:
 class TestCallLater:
     @pytest.mark.parametrize("delay", [0, 0.001, 0.3, 1, 2.5, 100, 86_400, timedelta(minutes=5)])
     async def test_never_early(
-        self, supervisor: Supervisor, clock: Clock, delay: float | timedelta
+        self, supervisor: Supervisor, clock: VirtualClock, delay: float | timedelta
     ) -> None:
         """
         A timer fires never early, and late by at most a 256th of its delay or 5 ms.
@@ -55,7 +57,9 @@ class TestCallLater:
             assert 0 <= late <= max(0.005, seconds / 256)
         assert rang == []
 
-    async def test_arguments(self, supervisor: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_arguments(
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         The function is called with its arguments, once; the handle tells that it was.
         """
@@ -67,7 +71,7 @@ class TestCallLater:
         assert (log, timer.cancel()) == (["x"], False)
         assert repr(timer) == "<Timer timer list.append, done>"
 
-    async def test_in_order(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_in_order(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         Timers of equal delays ring in the order of their times, of equal times in that of calls.
         """
@@ -80,7 +84,7 @@ class TestCallLater:
         await clock.advance(2)
         assert rang == [0, 1, 2, 3, 4, 5, 7, 8, 9]
 
-    async def test_async(self, supervisor: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_async(self, supervisor: Supervisor, clock: VirtualClock, log: list[str]) -> None:
         """
         An async function runs as a task of the session, which ends it.
         """
@@ -102,7 +106,7 @@ class TestCallLater:
         await session.aclose()
         assert log == ["one begins", "two begins", "one", "one over", "two over"]
 
-    async def test_current_session(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_current_session(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         The session is the current one of what it calls, whoever set the timer.
         """
@@ -112,7 +116,7 @@ class TestCallLater:
             await clock.advance(2)
             assert found == [a]
 
-    async def test_does_not_touch(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_does_not_touch(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A timer is no activity: the session expires as if there were none.
         """
@@ -152,7 +156,9 @@ class TestCallLater:
 
 
 class TestGone:
-    async def test_cancel(self, supervisor: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_cancel(
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         A timer that is cancelled never fires, and leaves nothing in session and queue.
         """
@@ -164,7 +170,7 @@ class TestGone:
         assert log == []
 
     async def test_session_ends_first(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         Once the end is decided no timer fires, though bodies and clean-ups take their time.
@@ -193,21 +199,21 @@ class TestGone:
         with pytest.raises(SessionClosed):
             session.call_later(1, list)
 
-    async def test_is_no_async_step(self, supervisor: Supervisor) -> None:
+    async def test_is_no_async_step(self, supervisor: Supervisor, steps: Callable[[], int]) -> None:
         """
         A session that owns timers and plain callbacks ends without a task and without an await.
         """
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
         session = await supervisor.open("a")
         session.call_later(1, list)
         session.callback(list)
-        steps = loop.steps
+        before = steps()
         assert await session.aclose()
-        assert (loop.steps, session.state) == (steps, "closed")
+        assert (steps(), session.state) == (before, "closed")
 
     @pytest.mark.parametrize("how", ["fires", "cancelled", "ended"])
-    async def test_keeps_nothing(self, supervisor: Supervisor, clock: Clock, how: str) -> None:
+    async def test_keeps_nothing(
+        self, supervisor: Supervisor, clock: VirtualClock, how: str
+    ) -> None:
         """
         Neither queue nor supervisor keep a timer that is over, what it calls, or its session.
         """
@@ -233,7 +239,9 @@ class TestGone:
         assert len(supervisor._bells.queue) == 0
         supervisor._check()
 
-    async def test_handle_keeps_no_session(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_handle_keeps_no_session(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
         """
         A handle that outlives its timer keeps neither the session nor its context.
         """
@@ -250,7 +258,7 @@ class TestGone:
             gc.enable()
         assert [timer.cancel() for timer in timers] == [False, False]
 
-    async def test_nothing_armed(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_nothing_armed(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         Without a timer nothing is armed in the loop: no session that idles for ever, no wake-up.
         """

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sessionstate import CloseReason, Session, SessionClosed, Supervisor, current_session
+from sessionstate.testing import VirtualClock
 from tests.bodies import LONG, fail, sweep
-from tests.virtual_time import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -25,7 +24,7 @@ request: ContextVar[str] = ContextVar("request")
 
 
 class TestFailing:
-    async def test_error(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_error(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A timer that raises ends its session as `resource_failed`, as an owned task does.
         """
@@ -37,7 +36,7 @@ class TestFailing:
         assert isinstance(caught.value.__cause__, ZeroDivisionError)
         assert supervisor.statistics().expiry_errors == 0
 
-    async def test_error_of_an_async_one(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_error_of_an_async_one(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         So does an async one that raises later.
         """
@@ -51,7 +50,7 @@ class TestFailing:
         await clock.advance(3)
         assert session.close_reason is CloseReason.RESOURCE_FAILED
 
-    async def test_cancelled_error(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_cancelled_error(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         So does one that raises CancelledError, though nobody cancelled anything.
         """
@@ -68,7 +67,9 @@ class TestFailing:
         assert isinstance(error.__cause__, asyncio.CancelledError)
         assert supervisor.statistics().restarts == 0
 
-    async def test_others_ring(self, supervisor: Supervisor, clock: Clock, log: list[str]) -> None:
+    async def test_others_ring(
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
+    ) -> None:
         """
         A timer that raises keeps no other from ringing.
         """
@@ -83,7 +84,7 @@ class TestFailing:
         """
         A KeyboardInterrupt ends the session and goes through the loop; the supervisor survives it.
         """
-        loop = VirtualLoop()
+        loop = VirtualClock().new_event_loop()
         log: list[str] = []
 
         def interrupt() -> None:
@@ -106,7 +107,7 @@ class TestFailing:
         loop.close()
 
     async def test_survives_a_sweep(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A sweep that cancels every task there is loses no timer.
@@ -122,7 +123,7 @@ class TestFailing:
 class TestContext:
     @pytest.mark.parametrize("kind", ["plain", "async"])
     async def test_is_that_of_the_caller(
-        self, supervisor: Supervisor, clock: Clock, log: list[str], kind: str
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str], kind: str
     ) -> None:
         """
         A timer sees its caller's context variables and its own session, be it async or not.
@@ -144,7 +145,7 @@ class TestContext:
 
 class TestFromATimer:
     async def test_closes_its_session(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A timer may end its own session, and other timers of it are gone.
@@ -161,7 +162,7 @@ class TestFromATimer:
         assert (session.state, supervisor.statistics().clean_up_errors) == ("closed", 0)
 
     async def test_ended_by_an_async_function_before_it_begins(
-        self, supervisor: Supervisor, clock: Clock
+        self, supervisor: Supervisor, clock: VirtualClock
     ) -> None:
         """
         A function that ends the session and returns a coroutine leaves none unawaited.
@@ -178,7 +179,7 @@ class TestFromATimer:
         await clock.advance(2)
         assert session.close_reason is CloseReason.COMPLETED
 
-    async def test_sets_another(self, supervisor: Supervisor, clock: Clock) -> None:
+    async def test_sets_another(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         A timer may set another, also for this very moment, and others get their turn meanwhile.
         """
@@ -205,7 +206,7 @@ class TestFromATimer:
         assert len(supervisor._bells.queue) == 0
 
     async def test_cancels_another(
-        self, supervisor: Supervisor, clock: Clock, log: list[str]
+        self, supervisor: Supervisor, clock: VirtualClock, log: list[str]
     ) -> None:
         """
         A timer may cancel one that is due at the same moment.

@@ -7,16 +7,16 @@ from __future__ import annotations
 import asyncio
 
 from sessionstate import Supervisor, SupervisorClosed
+from sessionstate.testing import VirtualClock
 from tests.conftest import StartSupervisor
 from tests.test_admission import slowly_closing, soon
-from tests.virtual_time import Clock
 
 MOST_AT_ONCE = 256
 
 
 class TestWaitingForRoom:
     async def test_all_of_one_id_come_in_together(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Once one of those who wait for room opens their session, the others join it without room.
@@ -38,7 +38,7 @@ class TestWaitingForRoom:
         supervisor._check()
 
     async def test_who_joins_takes_no_other_place(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Those who join a session while they wait leave the next place to who waits for another id.
@@ -59,7 +59,7 @@ class TestWaitingForRoom:
         supervisor._check()
 
     async def test_giving_up_makes_no_room(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         A cancellation in the very step of the `open_timeout` adds no place to `max_sessions`.
@@ -78,7 +78,7 @@ class TestWaitingForRoom:
         assert (await late).id == "c"
         supervisor._check()
 
-    async def test_leaving_tells_who_waits_for_clean_ups(self, clock: Clock) -> None:
+    async def test_leaving_tells_who_waits_for_clean_ups(self, clock: VirtualClock) -> None:
         """
         Who waits because too many are closing hears at once that the supervisor was left.
         """

@@ -17,8 +17,8 @@ from tests.bodies import fail
 from tests.test_admission import ended, slowly_closing, soon
 
 if TYPE_CHECKING:
+    from sessionstate.testing import VirtualClock
     from tests.conftest import StartSupervisor
-    from tests.virtual_time import Clock
 
 pytestmark = pytest.mark.virtual_time
 
@@ -128,7 +128,7 @@ class TestWeight:
 
 
 class TestOpening:
-    async def test_makes_room(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_makes_room(self, start_supervisor: StartSupervisor, clock: VirtualClock) -> None:
         """
         For one that is heavy, as many make room as it takes, longest idle first.
         """
@@ -181,7 +181,7 @@ class TestOpening:
         await supervisor.open("d")
         assert supervisor.statistics().refused == 1
 
-    async def test_wait(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_wait(self, start_supervisor: StartSupervisor, clock: VirtualClock) -> None:
         """
         With ``when_full="wait"`` a light one does not pass a heavy one that waits before it.
         """
@@ -204,7 +204,9 @@ class TestOpening:
 
 
 class TestChanged:
-    async def test_evicts_at_once(self, start_supervisor: StartSupervisor, clock: Clock) -> None:
+    async def test_evicts_at_once(
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
+    ) -> None:
         """
         What becomes heavier while it is live evicts idle ones: longest idle, then heaviest first.
         """
@@ -236,7 +238,7 @@ class TestChanged:
         supervisor._check()
 
     async def test_who_enters_is_spared(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         Who names a weight on entering a live session finds that session, not a new life of it.
@@ -324,13 +326,13 @@ class TestChanged:
 
 class TestSlices:
     async def test_leave_turns_to_others(
-        self, start_supervisor: StartSupervisor, clock: Clock
+        self, start_supervisor: StartSupervisor, clock: VirtualClock
     ) -> None:
         """
         When many have to go, the work is cut by time: longest idle first, as many as needed.
         """
         supervisor = await start_supervisor(max_weight=1000, max_sessions=None)
-        loop = clock._loop
+        loop = clock._loop()
         light = [await supervisor.open(str(number), weight=1) for number in range(600)]
         for session in light:  # each end costs 0.1 ms of the virtual time
             session.callback(lambda: loop._move(loop.time() + 0.0001))
@@ -348,14 +350,14 @@ class TestSlices:
             assert list(supervisor) == [*(each.id for each in light[500:]), "heavy"]
         supervisor._check()
 
-    async def test_supervisor_left_meanwhile(self, clock: Clock) -> None:
+    async def test_supervisor_left_meanwhile(self, clock: VirtualClock) -> None:
         """
         Who is still to go when the supervisor is left ends with all others.
         """
         reasons: list[CloseReason] = []
         async with Supervisor(max_weight=100) as supervisor:
             supervisor.on_close(lambda _, reason: reasons.append(reason))
-            loop = clock._loop
+            loop = clock._loop()
             for number in range(100):
                 session = await supervisor.open(str(number), weight=1)
                 session.callback(lambda: loop._move(loop.time() + 0.0001))

@@ -14,7 +14,7 @@ import anyio.lowlevel
 
 if TYPE_CHECKING:
     from sessionstate import Supervisor
-    from tests.virtual_time import VirtualLoop
+    from sessionstate.testing import VirtualLoop
 
 # Longer than every limit of the scenarios: what is still there after that is there for ever.
 FOR_EVER = 100_000.0
