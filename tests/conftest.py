@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 NEEDS_VIRTUAL_TIME = "needs virtual time, which uvloop cannot have"
 LONGEST_ON_UVLOOP = 20.0
 
+pytest_plugins = ["pytester"]
+
 settings.register_profile(
     "ci",
     derandomize=True,

@@ -166,6 +166,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     # These belong to asyncio's base class, which does not annotate them.
     _scheduled: list[asyncio.TimerHandle]
     _clock_resolution: float
+    _closed = True  # until the base is made: its finalizer looks
 
     def __init__(self, clock: VirtualClock, *, eager: bool = False) -> None:
         if eager and sys.version_info < (3, 12):

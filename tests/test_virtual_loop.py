@@ -1,5 +1,5 @@
 """
-The loop the other tests stand on: its clock, its two alarms, and its doors to the outside.
+The loop that runs by a virtual clock: its two alarms, its doors to the outside, and its steps.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 import pytest
 
-from tests import virtual_time
-from tests.virtual_time import Clock, DeadlockError, LivelockError, VirtualLoop
+from sessionstate.testing import DeadlockError, LivelockError, VirtualClock, VirtualLoop
+from sessionstate.testing._watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,106 +27,21 @@ EAGER = [False, pytest.param(True, marks=eager_only)]
 
 
 @pytest.fixture
-def loop() -> Iterator[VirtualLoop]:
+def clock() -> VirtualClock:
     """
-    Give a virtual loop that loses its patience soon.
+    Give a clock whose loop loses its patience soon.
     """
-    loop = VirtualLoop(patience=0.2)
+    return VirtualClock(patience=0.2)
+
+
+@pytest.fixture
+def loop(clock: VirtualClock) -> Iterator[VirtualLoop]:
+    """
+    Give the loop that runs by `clock`.
+    """
+    loop = clock.new_event_loop()
     yield loop
     loop.close()
-
-
-class TestTime:
-    @pytest.mark.parametrize("eager", EAGER)
-    def test_sleeping_takes_no_time(self, *, eager: bool) -> None:
-        """
-        A thousand years of sleep are over at once, and the clock says that they went by.
-        """
-
-        async def main() -> float:
-            await asyncio.sleep(1000 * 365 * 86400.0)
-            return asyncio.get_running_loop().time()
-
-        before = time.monotonic()
-        assert virtual_time.run(main(), eager=eager) == 1000 * 365 * 86400.0
-        assert time.monotonic() - before < 10
-
-    @pytest.mark.parametrize("start", [0.0, 1e3, 1e9, 3e10])
-    def test_timer_is_never_early(self, loop: VirtualLoop, start: float) -> None:
-        """
-        A timer sees exactly its own time, however late in virtual time it is.
-        """
-        seen: list[tuple[float, float]] = []
-
-        def note(when: float) -> None:
-            seen.append((when, loop.time()))
-
-        async def main() -> None:
-            await asyncio.sleep(start)
-            for step in (0.1, 0.3, 1 / 3, 7.7):
-                when = loop.time() + step
-                loop.call_at(when, note, when)
-            await asyncio.sleep(10)
-
-        loop.run_until_complete(main())
-        assert len(seen) == 4
-        assert all(when <= now <= when + 1e-9 for when, now in seen)
-
-    def test_time_outs_fire_in_order(self, loop: VirtualLoop) -> None:
-        """
-        The earlier of two time-outs fires first, whatever their order of arming.
-        """
-        seen: list[int] = []
-
-        async def main() -> None:
-            async def wait(seconds: int) -> None:
-                try:
-                    async with asyncio.timeout(seconds):
-                        await asyncio.Event().wait()
-                except TimeoutError:
-                    seen.append(seconds)
-
-            await asyncio.gather(*(wait(seconds) for seconds in (50, 3, 700, 20)))
-
-        loop.run_until_complete(main())
-        assert seen == [3, 20, 50, 700]
-
-    def test_advance_does_everything_that_is_due(self, loop: VirtualLoop) -> None:
-        """
-        After `advance` all that was due has been run, including what it made ready in turn.
-        """
-        seen: list[float] = []
-
-        async def main() -> None:
-            clock = Clock(loop)
-
-            async def chain() -> None:
-                await asyncio.sleep(5)
-                for _ in range(20):
-                    await asyncio.sleep(0)
-                seen.append(clock.now)
-
-            task = asyncio.create_task(chain())
-            await clock.advance(4.999)
-            assert seen == []
-            await clock.advance(0.001)
-            assert seen == [5.0]
-            await task
-
-        loop.run_until_complete(main())
-
-    def test_settle_gives_up_on_a_spinning_task(self, loop: VirtualLoop) -> None:
-        """
-        `settle` says so when something is always ready.
-        """
-
-        async def main() -> None:
-            task = asyncio.create_task(spin())
-            with pytest.raises(LivelockError, match="still ready"):
-                await Clock(loop).settle(rounds=50)
-            task.cancel()
-
-        loop.run_until_complete(main())
 
 
 class TestAlarms:
@@ -142,21 +57,42 @@ class TestAlarms:
             loop.run_until_complete(main())
         cancel_all(loop)
 
-    def test_livelock_is_told(self, loop: VirtualLoop) -> None:
+    def test_deadlock_names_every_task(self, loop: VirtualLoop) -> None:
+        """
+        The message names each task, what it runs, and its line.
+        """
+
+        async def wait_for_godot() -> None:
+            await asyncio.Event().wait()
+
+        async def main() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(wait_for_godot(), name="vladimir")
+                group.create_task(wait_for_godot(), name="estragon")
+
+        with pytest.raises(DeadlockError) as caught:
+            loop.run_until_complete(main())
+        told = str(caught.value)
+        here = __file__.replace("\\", "/")
+        assert all(name in told for name in ("vladimir", "estragon", "wait_for_godot at"))
+        assert here in told.replace("\\", "/")
+        cancel_all(loop)
+
+    def test_livelock_is_told(self, clock: VirtualClock, loop: VirtualLoop) -> None:
         """
         A task that yields for ever raises when the time stands still for too long.
         """
-        loop.most_steps = 500
+        clock.most_steps = 500
 
         with pytest.raises(LivelockError, match="500 iterations"):
             loop.run_until_complete(spin())
         cancel_all(loop)
 
-    def test_spinning_timer_is_a_livelock(self, loop: VirtualLoop) -> None:
+    def test_spinning_timer_is_a_livelock(self, clock: VirtualClock, loop: VirtualLoop) -> None:
         """
         A timer armed again a billionth of a second later each time is not time moving.
         """
-        loop.most_steps = 500
+        clock.most_steps = 500
 
         with pytest.raises(LivelockError):
             loop.run_until_complete(spin(1e-9))
@@ -243,11 +179,11 @@ class TestOutside:
     @pytest.mark.skipif(
         sys.platform == "win32", reason="Windows has them on the proactor loop only"
     )
-    def test_real_child_processes_work(self, loop: VirtualLoop) -> None:
+    def test_real_child_processes_work(self, clock: VirtualClock, loop: VirtualLoop) -> None:
         """
         A child process is awaited, and virtual time does not run away meanwhile.
         """
-        loop.patience = 20
+        clock.patience = 20
 
         async def main() -> tuple[int, bytes]:
             process = await asyncio.create_subprocess_exec(
@@ -267,31 +203,46 @@ class TestOutside:
 
 
 class TestSteps:
-    def test_before_step_is_called_before_each_callback(self, loop: VirtualLoop) -> None:
+    def test_observer_is_told_of_each_callback(self, loop: VirtualLoop) -> None:
         """
-        The hook sees each callback once, in order, and can cancel before it runs.
+        An observer hears of each callback just before it runs, once, in order.
         """
-        seen: list[str] = []
-        loop.before_step = lambda: seen.append("step")
+        seen: list[object] = []
+        watch = Watch(loop, seen.append)
+        watch.start()
         loop.call_soon(seen.append, "a")
         loop.call_soon(seen.append, "b").cancel()
         loop.call_soon(seen.append, "c")
         loop.call_soon(loop.stop)
         loop.run_forever()
-        assert seen == ["step", "a", "step", "c", "step"]
+        assert seen == [1, "a", 2, "c", 3]
 
-    def test_steps_are_the_same_on_each_run(self) -> None:
+    @pytest.mark.parametrize("eager", EAGER)
+    def test_sets_of_tasks_have_one_order(self, *, eager: bool) -> None:
         """
-        The same program takes the same number of steps each time.
+        A set of tasks, such as a task group's, has the same order on each run.
         """
 
-        async def main() -> int:
-            await asyncio.gather(*(asyncio.sleep(n) for n in range(20)))
-            loop = asyncio.get_running_loop()
-            assert isinstance(loop, VirtualLoop)
-            return loop.steps
+        async def main() -> list[str]:
+            seen: list[str] = []
 
-        assert len({virtual_time.run(main()) for _ in range(5)}) == 1
+            async def child(name: str) -> None:
+                try:
+                    await asyncio.sleep(1)
+                finally:
+                    seen.append(name)
+
+            with pytest.raises(ExceptionGroup):
+                async with asyncio.TaskGroup() as group:
+                    for number in range(30):
+                        group.create_task(child(str(number)))
+                    await asyncio.sleep(0)
+                    raise ValueError
+            return seen
+
+        first = VirtualClock().run(main(), eager=eager)
+        ballast = [object() for _ in range(1000)]
+        assert all(VirtualClock().run(main(), eager=eager) == first for _ in ballast[:5])
 
     @eager_only
     def test_eager_tasks_start_at_once(self) -> None:
@@ -311,8 +262,8 @@ class TestSteps:
             await task
             return started
 
-        assert virtual_time.run(main(), eager=True)
-        assert not virtual_time.run(main())
+        assert VirtualClock().run(main(), eager=True)
+        assert not VirtualClock().run(main())
 
 
 async def spin(seconds: float = 0) -> None:
