@@ -27,6 +27,9 @@ Modules that wait for futures which only they complete: nothing but a cancellati
 those, so nothing else is thrown into them.
 """
 
+LIBRARIES: Final = ("asyncio.", "anyio.", "sessionstate.")
+"""Modules in which nobody wants to be told that a scenario waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -55,9 +58,9 @@ class Scenario:
 
     def arguments(self, world: Any) -> tuple[Any, ...]:
         """
-        Return what the scenario and its check are called with.
+        Return what the scenario and its check are called with: what was made, if anything was.
         """
-        return () if self.setup is None else (world,)
+        return () if world is None else (world,)
 
     async def make(self) -> AbstractAsyncContextManager[Any]:
         """
@@ -141,17 +144,17 @@ class Interference:
             if frame is not None:
                 frames.append(frame)
             coro = _attribute(coro, "await")
-        own = [frame for frame in frames if not _is_deaf(frame)]
+        own = [frame for frame in frames if not _module(frame).startswith(LIBRARIES)]
         at = (own or frames)[-1]
         self.waits_at = f"{at.f_code.co_filename}:{at.f_lineno}"
-        if at is not frames[-1]:
+        if _module(frames[-1]).startswith(DEAF):
             return False
         self.awaits += 1
         return True
 
 
-def _is_deaf(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith(DEAF)
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
 
 
 def _attribute(coro: Any, name: str) -> Any:
