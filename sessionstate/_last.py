@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _running: weakref.WeakKeyDictionary[Supervisor, None] = weakref.WeakKeyDictionary()
 """The supervisors that were entered and not left, oldest first."""
 
+entered: int = 0
+"""How many supervisors were entered, ever: tests that open nothing are left alone."""
+
 _inherited: Final[list[Any]] = []
 """What a forked child has of its parent: dropping it there would release what the parent uses."""
 
@@ -48,6 +51,8 @@ def supervisors() -> list[Supervisor]:
 
 def enrol(supervisor: Supervisor) -> None:
     """Take note that *supervisor* was entered, in this process."""
+    global entered  # noqa: PLW0603 - a counter
+    entered += 1
     supervisor._pid = os.getpid()
     if not _running:
         # As late as can be: what the program has registered before, its callbacks may need.

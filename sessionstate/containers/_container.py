@@ -23,6 +23,9 @@ V = TypeVar("V")
 
 MISSING: Final[Any] = object()
 
+alone: Callable[[Any], None] | None = None
+"""Is told of each container without an owner; `sessionstate.testing` looks into them."""
+
 
 class Container(MutableMapping[K, V], Generic[K, V]):
     """
@@ -142,6 +145,8 @@ def house(tenant: Tenant, supervisor: Supervisor | None, session: Session | None
         raise ValueError("a container has one owner: give supervisor= or session=, not both")
     owner = session if supervisor is None else supervisor
     if owner is None:
+        if alone is not None:
+            alone(tenant)
         return None
     if not hasattr(owner, "_house"):
         name = "session" if supervisor is None else "supervisor"

@@ -1,0 +1,137 @@
+"""
+Time for what is about to end: an end that was decided a moment ago is no leak.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Final, Self
+
+from ._leftovers import Census, Leftover, LeftoverError, census
+from ._virtual_loop import VirtualLoop
+
+Loop = asyncio.AbstractEventLoop
+Look = Callable[[], list[Leftover]]
+
+PAUSES: Final = (0.0, 0.001, 0.005, 0.02)
+LAST: Final = 0.1
+SETTLE: Final = 1.0
+
+
+def pauses(most: float) -> Iterator[float]:
+    """Yield 0, 1, 5, 20, 100, 100 ... ms, *most* seconds in all."""
+    spent = 0.0
+    for pause in PAUSES:
+        if spent + pause <= most:
+            spent += pause
+            yield pause
+    while spent + LAST <= most:
+        spent += LAST
+        yield LAST
+
+
+async def settle(look: Look, most: float = SETTLE) -> list[Leftover]:
+    """
+    Look until nothing is left, for *most* seconds of the loop's time; return what is left then.
+    """
+    left = look()
+    if not left:
+        return left
+    gc.collect()
+    loop = asyncio.get_running_loop()
+    moves = not isinstance(loop, VirtualLoop) or loop.clock.autojump
+    for pause in pauses(most):
+        if isinstance(loop, VirtualLoop):
+            await loop.clock.settle()
+        await asyncio.sleep(pause if moves else 0)
+        left = look()
+        if not left:
+            break
+    return left
+
+
+def settle_outside(look: Look, loops: Iterable[Loop] = (), most: float = SETTLE) -> list[Leftover]:
+    """
+    Same as `settle`, but where no loop runs: *loops*, which others made, are run meanwhile.
+    """
+    left = look()
+    if not left:
+        return left
+    gc.collect()
+    for loop in loops:
+        left = loop.run_until_complete(settle(look, most))
+    for pause in pauses(most):
+        if not left:
+            break
+        time.sleep(pause)
+        left = look()
+    return left
+
+
+class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
+    """
+    A block that leaves nothing open behind: ``with`` or ``async with``.
+
+    What is there at its end and was not at its beginning has a moment to go; then it is an error.
+    An error of the body is not masked: what is left is noted on it. ``async with`` sees the tasks
+    of the running loop too.
+
+    Args:
+        ignore: Patterns, as of `fnmatch`, of what may be left: ``"session chat-*"``,
+            ``"asyncio task *"``, ``"*/pool.py:*"``.
+        settle: Seconds for what is about to end.
+
+    Raises:
+        LeftoverError: If something is left.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, *, ignore: Iterable[str] = (), settle: float = SETTLE) -> None:
+        if isinstance(ignore, str):
+            raise TypeError(f"ignore must be a list of patterns, not {ignore!r}: [{ignore!r}]")
+        if not settle >= 0:
+            raise ValueError(f"settle must be a number of seconds, at least 0, not {settle!r}")
+        self._ignore = tuple(ignore)
+        self._settle = settle
+        self._before: Census | None = None
+
+    def __enter__(self) -> Self:
+        self._before = census()
+        return self
+
+    def __exit__(
+        self,
+        cls: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _answer(settle_outside(self._look, most=self._settle), error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        cls: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _answer(await settle(self._look, self._settle), error)
+
+    def _look(self) -> list[Leftover]:
+        assert self._before is not None
+        return census().since(self._before, ignore=self._ignore)
+
+
+def _answer(left: list[Leftover], error: BaseException | None) -> None:
+    """Raise what is left, or note it on the *error* that is on its way."""
+    if not left:
+        return
+    if error is None:
+        raise LeftoverError(left)
+    error.add_note(str(LeftoverError(left)))
