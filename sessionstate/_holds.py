@@ -41,7 +41,9 @@ class Holder:
         """Cancel the task inside; its block takes that back."""
         assert self.task is not None
         self.sent += 1
-        self.task.cancel()
+        # Whoever cancelled it in this very step stays the one whom it names: anyio looks for that.
+        named = getattr(self.task, "_must_cancel", False)
+        self.task.cancel(getattr(self.task, "_cancel_message", None) if named else None)
 
 
 class ChildHold(Holder):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
+    from sessionstate import Session
     from sessionstate.testing import VirtualClock
 
     Scope = Callable[[], AbstractAsyncContextManager[Any]]
@@ -142,6 +143,26 @@ class TestTheWayOut:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert task.cancelling() == 1
+
+    @pytest.mark.parametrize("how", ["visitor", "opening"])
+    async def test_scope_cancelled_in_the_same_step(self, supervisor: Supervisor, how: str) -> None:
+        """
+        A scope that is cancelled just before a holder is interrupted is left quietly as well.
+        """
+
+        async def end(session: Session) -> None:
+            asyncio.get_running_loop().call_soon(scope.cancel)
+            session.close_soon()
+            await asyncio.sleep(0)
+
+        with anyio.CancelScope() as scope:
+            if how == "opening":
+                supervisor.on_open(end)
+                await supervisor.open("a")
+            async with supervisor.attach("a") as session:
+                await end(session)
+        assert scope.cancelled_caught
+        await nothing_stray()
 
     @pytest.mark.parametrize("enter", [session, attach])
     async def test_cancelled_scope_around_says_so(self, supervisor: Supervisor, enter: Any) -> None:
