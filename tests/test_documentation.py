@@ -24,6 +24,9 @@ from sessionstate.testing import VirtualClock
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))
 PAGES = ["README.md", *(page for page in PAGES if "_build" not in page)]
+NEEDED = {"servers.md": ("uvicorn",)}
+"""What the blocks of some pages import that only an extra brings."""
+
 FENCE = re.compile(
     r"^```python\n(?P<code>.*?)^```$(?:\n+^```text\n(?P<shown>.*?)^```$)?",
     re.MULTILINE | re.DOTALL,
@@ -73,6 +76,8 @@ def test_code_of_a_page_runs_and_prints_what_it_shows(
     """
     A reader who pastes the blocks of a page one after the other sees what the page shows.
     """
+    for module in NEEDED.get(Path(page).name, ()):
+        pytest.importorskip(module)
     # On Windows only the Proactor loop starts processes, and it has no virtual time.
     real = sys.platform == "win32" and Path(page).name == "processes.md"
     for module in () if real else (asyncio, sessionstate):

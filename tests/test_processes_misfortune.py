@@ -375,7 +375,7 @@ class TestNobodyIsHurt:
             assert done.stdout == plain.stdout
 
     @needs_linux
-    async def test_one_that_dies_while_it_is_looked_at(self) -> None:
+    def test_one_that_dies_while_it_is_looked_at(self) -> None:
         """
         An orphan that came back to us is reaped, in whatever moment it dies.
         """
