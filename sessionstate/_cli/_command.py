@@ -9,13 +9,12 @@ from pathlib import Path
 
 import click
 
+from sessionstate._cli._ends import INTERRUPTED, CannotRunError
 from sessionstate._cli._extras import require
+from sessionstate._cli._leakcheck import command as leakcheck
 
 FEWEST = 20
 MOST = 100_000
-
-INTERRUPTED = 130
-"""128 and SIGINT, as shells count: 1 is the answer "something was left behind"."""
 
 
 def installed_version() -> str:
@@ -26,14 +25,6 @@ def installed_version() -> str:
         return version("sessionstate")
     except PackageNotFoundError:
         return "(running from a source tree that is not installed)"
-
-
-class CannotRunError(click.ClickException):
-    """
-    The command could not do its work.
-    """
-
-    exit_code = 3
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -103,3 +94,6 @@ def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | 
         raise CannotRunError(f"the demo could not run: {error}") from error
     if not clean:
         raise click.exceptions.Exit(1)
+
+
+main.add_command(leakcheck)

@@ -4,11 +4,15 @@ Tools for the tests of programs that keep state per session.
 .. versionadded:: 0.1
 """
 
+from ._calibration import calibrate
 from ._clock import VirtualClock
 from ._explore import Exploration, ExplorationError, Failure, ScenarioError, explore
+from ._leak_report import LeakError, LeakReport
+from ._leakcheck import RequestError, leakcheck
 from ._leftovers import Census, Leftover, LeftoverError, census
 from ._points import Injected, Mode, Point
 from ._settling import no_leaks
+from ._verdicts import LeakRow, Verdict
 from ._virtual_loop import DeadlockError, LivelockError, VirtualLoop
 
 __all__ = [
@@ -18,15 +22,22 @@ __all__ = [
     "ExplorationError",
     "Failure",
     "Injected",
+    "LeakError",
+    "LeakReport",
+    "LeakRow",
     "Leftover",
     "LeftoverError",
     "LivelockError",
     "Mode",
     "Point",
+    "RequestError",
     "ScenarioError",
+    "Verdict",
     "VirtualClock",
     "VirtualLoop",
+    "calibrate",
     "census",
     "explore",
+    "leakcheck",
     "no_leaks",
 ]

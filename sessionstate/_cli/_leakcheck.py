@@ -1,0 +1,287 @@
+"""
+The command that looks for leaks in one async function.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
+from traceback import format_exception
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sessionstate._cli._ends import INTERRUPTED, CannotRunError
+from sessionstate.testing import (
+    LeakReport,
+    RequestError,
+    Verdict,
+    VirtualClock,
+    calibrate,
+    leakcheck,
+)
+
+Function = Callable[..., Any]
+
+EXITS: Final = {Verdict.BOUNDED: 0, Verdict.LEAK: 1, Verdict.INCONCLUSIVE: 4}
+UNITS: Final = {"": 1, "b": 1, "kb": 2**10, "kib": 2**10, "mb": 2**20, "mib": 2**20}
+FORMATS: Final[dict[str, Callable[[LeakReport], str]]] = {
+    ".html": LeakReport.html,
+    ".json": LeakReport.as_json,
+    ".txt": LeakReport.text,
+}
+
+
+def number_of_bytes(_: click.Context, __: click.Parameter, value: str) -> float:
+    """
+    Read a number of bytes with its unit.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", value.lower())
+    unit = UNITS.get(match[2]) if match else None
+    number = float(match[1]) * unit if match and unit else 0.0
+    if not number > 0:
+        raise click.BadParameter(f"{value!r} is not a number of bytes: write 8KB, 1MB or 8192")
+    return number
+
+
+def functions(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[Function]:
+    """
+    Find several functions.
+    """
+    return [find(each) for each in value]
+
+
+def function(_: click.Context, __: click.Parameter, value: str | None) -> Function | None:
+    """
+    Find a function, if one is named.
+    """
+    return None if value is None else find(value)
+
+
+def find(name: str) -> Function:
+    """
+    Return what *name* is, as ``module:function``.
+    """
+    module, colon, path = name.partition(":")
+    if not (module and colon and path):
+        raise click.BadParameter(f"{name!r} must name a module and a function, as app:request")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: object = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise CannotRunError(f"{module!r} could not be imported: {error}") from error
+        raise click.BadParameter(
+            f"there is no module {error.name!r}, neither here nor installed"
+        ) from None
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise CannotRunError(f"{module!r} could not be imported: {what}") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise click.BadParameter(f"{module!r} has no {path!r}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise click.BadParameter(f"{name!r} is {found!r}, which cannot be called")
+    return found
+
+
+def known_format(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+    """
+    Refuse a file whose name does not tell what it is to be.
+    """
+    if value is not None and value.suffix not in FORMATS:
+        raise click.BadParameter(f"{str(value)!r} must end with {', '.join(FORMATS)}")
+    return value
+
+
+@click.command(name="leakcheck")
+@click.argument("request_", metavar="[MODULE:FUNCTION]", callback=function, required=False)
+@click.option(
+    "--requests",
+    type=click.IntRange(min=1),
+    default=150,
+    show_default=True,
+    help="Requests in each round.",
+)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=5),
+    default=30,
+    show_default=True,
+    help="Rounds; after each there is a sample. Fewer than 29 are too few for bytes.",
+)
+@click.option(
+    "--floor",
+    callback=number_of_bytes,
+    default="8KB",
+    show_default=True,
+    help="Bytes per 1000 requests that are not taken for growth.",
+)
+@click.option(
+    "--calibrate",
+    "calibrated",
+    is_flag=True,
+    help="Measure the floor first, by sessions that do nothing; without a function, only that.",
+)
+@click.option(
+    "--setup",
+    callback=function,
+    metavar="MODULE:FUNCTION",
+    help="An async context manager, as module:function, to be entered around all requests.",
+)
+@click.option(
+    "--reset",
+    callback=functions,
+    metavar="MODULE:FUNCTION",
+    multiple=True,
+    help="A function, as module:function, that empties a cache after each round.",
+)
+@click.option(
+    "--virtual/--real",
+    default=True,
+    show_default=True,
+    help="Whether waiting takes no time, and times to live pass between rounds.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=known_format,
+    help="Write the whole to this file: .html with plots, .json, or .txt.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
+def command(
+    request_: Function | None,
+    *,
+    requests: int,
+    rounds: int,
+    floor: float,
+    calibrated: bool,
+    setup: Function | None,
+    reset: list[Function],
+    virtual: bool,
+    report: Path | None,
+    as_json: bool,
+) -> None:
+    """
+    Call an async function some thousand times, and tell whether anything grows with it.
+
+    MODULE:FUNCTION makes one request; modules in the current directory are found. It is called
+    with the number of the request, if it takes an argument. Between rounds sessions are closed,
+    times to live pass, bounded caches are emptied; what is left then is counted and weighed.
+
+    Exits with 0 if nothing leaks, 1 if something does, 2 for a wrong option, 3 if the requests
+    could not be made, 4 if it cannot be told.
+    """
+    if request_ is None and not calibrated:
+        raise click.UsageError("name a function, as app:request, or write --calibrate")
+    try:
+        answer = _run(
+            request_,
+            virtual=virtual,
+            setup=setup,
+            floor=None if calibrated else floor,
+            rounds=rounds,
+            requests=requests,
+            reset=reset,
+        )
+    except RequestError as error:
+        raise CannotRunError(_with_traceback(error)) from error
+    except TypeError as error:
+        raise click.UsageError(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        raise click.exceptions.Exit(INTERRUPTED) from None
+    if isinstance(answer, int):
+        click.echo(f"floor: {answer} bytes per 1000 requests")
+        return
+    if report is not None:
+        report.write_text(FORMATS[report.suffix](answer), encoding="utf-8")
+    click.echo(answer.as_json() if as_json else answer.text())
+    raise click.exceptions.Exit(EXITS[answer.verdict])
+
+
+def _run(
+    request: Function | None,
+    *,
+    virtual: bool,
+    setup: Function | None,
+    floor: float | None,
+    rounds: int,
+    requests: int,
+    reset: list[Function],
+) -> LeakReport | int:
+    """
+    Measure in a loop of its own, with progress bars on standard error.
+    """
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("rounds"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+    def bar(name: str) -> Callable[[int, int], None]:
+        task = bars.add_task(name, total=rounds)
+        return lambda done, _: bars.update(task, completed=done)
+
+    async def main() -> LeakReport | int:
+        known = floor
+        if known is None:
+            measured = await calibrate(
+                rounds=rounds,
+                requests=requests,
+                progress=bar("calibrating"),
+            )
+            if request is None:
+                return measured
+            known = measured
+        assert request is not None
+        async with _entered(setup):
+            return await leakcheck(
+                request,
+                rounds=rounds,
+                requests=requests,
+                floor=known,
+                reset=reset,
+                progress=bar("requests"),
+            )
+
+    factory = VirtualClock().new_event_loop if virtual else None
+    with bars, asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main())
+
+
+@asynccontextmanager
+async def _entered(setup: Function | None) -> AsyncIterator[None]:
+    made: object = nullcontext() if setup is None else setup()
+    if not isinstance(made, AbstractAsyncContextManager):
+        raise click.BadParameter(
+            f"it returned {made!r}, which is no async context manager: decorate an async generator "
+            f"with contextlib.asynccontextmanager",
+            param_hint="'--setup'",
+        )
+    async with made:
+        yield
+
+
+def _with_traceback(error: RequestError) -> str:
+    """
+    Return what was raised, and where.
+    """
+    first = error.__cause__
+    traceback = first.__traceback__ if first is not None else None
+    frames = traceback.tb_next if traceback is not None else None  # without our own
+    lines = "".join(format_exception(type(first), first, frames)) if first is not None else ""
+    return f"{error}\n\n{lines}".rstrip()

@@ -1,0 +1,194 @@
+"""
+A leak report as text: one line for who failed, a table for who reads on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ._verdicts import LeakRow, Verdict
+
+if TYPE_CHECKING:
+    from ._leak_report import LeakReport
+
+GIB: Final = 2**30
+MILLION: Final = 1_000_000
+MOST: Final = 2
+"""Things that the first line names."""
+SMALL: Final = 1 / 8
+"""The share of the floor below which a site is not worth a line."""
+SITES: Final = 3
+"""Allocation sites that are shown: those that grow most."""
+HEADINGS: Final = ("", "what", "per 1000 requests", "99 % interval", "floor", "left")
+
+
+def headline(report: LeakReport) -> str:
+    """
+    Return the verdict with what it rests on, in one line.
+    """
+    total = next(row for row in report.rows if row.kind == "total")
+    if report.verdict is Verdict.BOUNDED:
+        return (
+            f"BOUNDED {report.subject}: nothing is left of {report.requests:,} requests; memory "
+            f"{growth(total)}/1000 requests {interval(total)}, floor {size(report.floor)}"
+        )
+    if report.verdict is Verdict.INCONCLUSIVE:
+        return (
+            f"INCONCLUSIVE {report.subject}: {report.requests:,} requests do not tell; needs "
+            f"{report.needs:,} more"
+        )
+    counted = [row for row in report.leaks if row.kind in ("invariant", "container")]
+    parts = [f"{row.name} {growth(row)}/1000 requests {interval(row)}" for row in counted[:MOST]]
+    if total in report.leaks or not counted:
+        parts.append(f"memory {growth(total)}/1000 requests {interval(total)}")
+    site = next((row for row in report.rows if row.kind == "site"), None)
+    if counted:
+        parts += [f"{row.example} {_from(row)}".strip() for row in counted[:1]]
+    elif site is not None:
+        parts.append(f"most of it {growth(site)} at {short(site.name)} {_from(site)}".strip())
+    if total.slope > 0:
+        parts.append(f"would reach 1 GiB in {_millions(GIB / total.slope * 1000)} requests")
+    return f"LEAK {report.subject}: {'; '.join(filter(None, parts))}"
+
+
+def text(report: LeakReport) -> str:
+    """
+    Return the whole, as a table.
+    """
+    rows = shown(report)
+    lines = [
+        (word(row), _title(row), growth(row), interval(row), _floor(row), left(row)) for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *lines, strict=True)]
+    parts = [headline(report), "", _line(HEADINGS, widths)]
+    for row, line in zip(rows, lines, strict=True):
+        parts.append(_line(line, widths))
+        if note := remark(row):
+            parts.append(f"{' ' * (widths[0] + 4)}{note}")
+    return "\n".join([*parts, "", *footnotes(report)])
+
+
+def _line(cells: tuple[str, ...], widths: list[int]) -> str:
+    padded = (
+        cell.rjust(width) if column > 1 else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return "  ".join(padded).rstrip()
+
+
+def shown(report: LeakReport) -> list[LeakRow]:
+    """
+    Return the rows to show: what leaks, what cannot be told, the first sites, and the sums.
+    """
+    sites = [row for row in report.rows if row.kind == "site" and row.slope > row.floor * SMALL]
+    others = [row for row in report.rows if row.kind != "site"]
+    counted = [row for row in others if row.kind in ("invariant", "container")]
+    sums = [row for row in others if row.kind in ("total", "rss")]
+    return [*(row for row in counted if row.verdict is not Verdict.BOUNDED), *sites[:SITES], *sums]
+
+
+def footnotes(report: LeakReport) -> list[str]:
+    """
+    Say what held, and what it was measured with.
+    """
+    held = [
+        row.name
+        for row in report.rows
+        if row.kind in ("invariant", "container") and row.verdict is Verdict.BOUNDED
+    ]
+    return [
+        f"counted, and not growing: {', '.join(held)}",
+        (
+            f"{report.requests:,} requests in {report.rounds} rounds, {report.dropped} of them "
+            f"warm-up, in {report.seconds:.1f} s; RSS never decides"
+        ),
+        *report.notes,
+    ]
+
+
+def word(row: LeakRow) -> str:
+    """
+    Return the verdict of a row as a word.
+    """
+    return "shown" if row.verdict is None else row.verdict.value
+
+
+def _title(row: LeakRow) -> str:
+    return short(row.name) if row.kind == "site" else row.name
+
+
+def remark(row: LeakRow) -> str:
+    """
+    Return what else is known of a row.
+    """
+    return "  ".join(filter(None, [row.example, _from(row)]))
+
+
+def _from(row: LeakRow) -> str:
+    if not row.where:
+        return ""
+    how = {"site": "called from", "invariant": "at"}.get(row.kind, "from")
+    return f"{how} {short(row.where)}"
+
+
+def growth(row: LeakRow) -> str:
+    """
+    Return the slope of a row with its unit.
+    """
+    return amount(row, row.slope, sign=True) + ("" if row.unit == "bytes" else f" {row.unit}")
+
+
+def interval(row: LeakRow) -> str:
+    """
+    Return the interval of a row.
+    """
+    if not isfinite(row.low):
+        return "(too few samples)"
+    return f"({amount(row, row.low)}..{amount(row, row.high)})"
+
+
+def left(row: LeakRow) -> str:
+    """
+    Return the last sample of a row.
+    """
+    return amount(row, row.values[-1])
+
+
+def amount(row: LeakRow, value: float, *, sign: bool = False) -> str:
+    """
+    Return *value* in the unit of *row*.
+    """
+    return size(value, sign=sign) if row.unit == "bytes" else f"{value:{'+' if sign else ''},.4g}"
+
+
+def size(value: float, *, sign: bool = False) -> str:
+    """
+    Return a number of bytes for people.
+    """
+    plus = "+" if sign else ""
+    for limit, unit in ((2**30, "GB"), (2**20, "MB"), (2**10, "KB")):
+        if abs(value) >= limit:
+            return f"{value / limit:{plus},.1f} {unit}"
+    return f"{value:{plus},.0f} B"
+
+
+def short(place: str) -> str:
+    """
+    Return a place in the source, relative to the current directory or to where modules lie.
+    """
+    for folder in sorted({str(Path.cwd()), *sys.path}, key=len, reverse=True):
+        if folder and place.startswith(folder + os.sep):
+            return place.removeprefix(folder + os.sep)
+    return place
+
+
+def _floor(row: LeakRow) -> str:
+    return "" if row.verdict is None else amount(row, row.floor)
+
+
+def _millions(number: float) -> str:
+    return f"{number / MILLION:,.1f} M" if number >= MILLION else f"{number:,.0f}"

@@ -1,0 +1,261 @@
+"""
+Drives one request again and again, and tells whether anything is left of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from math import ceil, isfinite
+from typing import Final
+
+from ._counts import Counts
+from ._leak_report import LeakReport
+from ._quiescence import Advance, Quiescence
+from ._sampling import Sampler, callers, deepen, frozen, tracing
+from ._verdicts import FEWEST_SAMPLES, LeakRow, Verdict, deciding, more_rounds, overall
+
+FLOOR: Final = 8 * 1024
+FEWEST_ROUNDS: Final = 5
+LEAST_WARM_UP: Final = 0.3
+MOST_WARM_UP: Final = 0.9
+PATIENCE: Final = 3
+"""Requests that may raise before it is given up."""
+SHOWN: Final = 5
+"""Allocation sites whose callers are looked for."""
+
+Request = Callable[..., Awaitable[object]]
+
+
+class RequestError(RuntimeError):
+    """
+    The requests of a leak check raise, so that nothing can be said about them.
+
+    The first error is its cause.
+
+    .. versionadded:: 0.1
+    """
+
+
+async def leakcheck(
+    request: Request,
+    *,
+    rounds: int = 30,
+    requests: int = 150,
+    warm_up: float = LEAST_WARM_UP,
+    floor: float = FLOOR,
+    reset: Iterable[object] = (),
+    advance: Advance = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> LeakReport:
+    """
+    Call *request* some thousand times, and tell whether anything grows with it.
+
+    After each round everything is brought to rest: tasks run to their ends, sessions are closed,
+    times to live pass, caches of bounded size are emptied, garbage is collected. Then there is a
+    sample: how many sessions, tasks, timers, resources, threads, child processes and file
+    descriptors are left, which entries of `ExpiringMap` and `LRUCache` nothing would ever remove,
+    and how many bytes each line has allocated. What is counted decides without statistics. Bytes
+    decide by their slope, with an interval, against a floor. The resident set size is shown only.
+
+    In a `VirtualLoop`, times to live pass by its clock. On another loop time cannot be moved:
+    entries of sessionstate's own containers are dropped then, and other maps with a time to live
+    are to be named in *reset*.
+
+    It takes as long as the requests, which are about ten times slower while allocations are traced.
+    Cancellation: it stops, and nothing is traced any more.
+
+    Args:
+        request: An async function that makes one request. It is called with the number of the
+            request, from 0, if it takes an argument.
+        rounds: How many samples there are. After the warm-up, 20 are needed for bytes.
+        requests: How many requests there are in a round.
+        warm_up: The share of rounds whose samples do not count, at least 0.3.
+        floor: Bytes per 1000 requests that are not taken for growth, because the interpreter
+            itself grows; `calibrate` measures how much.
+        reset: What else keeps a bounded number of things: functions without arguments, or objects
+            with ``clear()`` or ``cache_clear()``.
+        advance: How times to live pass: seconds for the clock of a `VirtualLoop` (default: longer
+            than whatever sessionstate keeps, an hour at least; 0 for not at all), a `VirtualClock`
+            that the program under test uses, or a function.
+        progress: Called after each round with the number of rounds done, and of all.
+
+    Returns:
+        The verdict, with what it rests on.
+
+    Raises:
+        RequestError: If three requests raise. A request that tests an error path catches what it
+            expects.
+        TypeError: If *request* is no async function, or *reset* names what cannot be reset.
+        ValueError: If there are too few rounds, or another number makes no sense.
+
+    .. versionadded:: 0.1
+    """
+    dropped = _check_numbers(rounds, requests, warm_up, floor)
+    drive = _Drive(request, requests)
+    began = time.perf_counter()
+    with tracing() as ours:
+        counts = Counts()
+        quiescence = Quiescence(counts, reset, advance)
+        with frozen():
+            sampler = Sampler(counts, quiescence, rounds)
+            for number in range(rounds):
+                await drive.round()
+                await quiescence.reach()
+                sampler.take(number)
+                if progress is not None:
+                    progress(number + 1, rounds)
+        rows = sampler.rows(requests, dropped, floor)  # who holds what, the frozen do not tell
+        verdict = overall(rows)
+        if ours and verdict is not Verdict.BOUNDED:
+            rows = await _with_callers(rows, drive, quiescence)
+    needs = 0
+    if verdict is Verdict.INCONCLUSIVE:
+        undecided = [row for row in deciding(rows) if row.verdict is verdict]
+        needs = requests * max(more_rounds(row, rounds, dropped) for row in undecided)
+    return LeakReport(
+        subject=_name(request),
+        verdict=verdict,
+        rows=tuple(rows),
+        requests=drive.made,
+        requests_each=requests,
+        rounds=rounds,
+        dropped=dropped,
+        floor=floor,
+        needs=needs,
+        seconds=time.perf_counter() - began,
+        notes=drive.notes(),
+    )
+
+
+class _Drive:
+    """
+    Makes the requests.
+    """
+
+    def __init__(self, request: Request, requests: int) -> None:
+        self.made = 0
+        self._request = request
+        self._numbered = _takes_number(request)
+        self._requests = requests
+        self._raised: list[str] = []
+        self._first: Exception | None = None
+
+    async def round(self) -> None:
+        """
+        Make the requests of one round, one after the other.
+        """
+        for _ in range(self._requests):
+            await self._one()
+
+    async def _one(self) -> None:
+        number = self.made
+        self.made += 1
+        try:
+            coming: object = self._request(number) if self._numbered else self._request()
+            if isinstance(coming, Awaitable):
+                await coming
+                return
+        except Exception as error:
+            self._failed(error)
+            return
+        raise TypeError(
+            f"{_name(self._request)} returned {coming!r}, which cannot be awaited: a request is "
+            f"an async function, 'async def'"
+        )
+
+    def _failed(self, error: Exception) -> None:
+        # A traceback holds what its frames held, which would look like a leak: only one is kept.
+        self._raised.append(repr(error))
+        self._first = self._first or error
+        if len(self._raised) == PATIENCE:
+            raise RequestError(
+                f"{PATIENCE} of the first {self.made} requests of {_name(self._request)} raised, "
+                f"the first one {self._raised[0]}: nothing can be said about them. Mend the "
+                f"request, or catch in it what it is expected to raise"
+            ) from self._first
+
+    def notes(self) -> tuple[str, ...]:
+        """
+        Say what was raised.
+        """
+        return tuple(f"a request raised {error}" for error in self._raised)
+
+
+async def _with_callers(
+    rows: list[LeakRow], drive: _Drive, quiescence: Quiescence
+) -> list[LeakRow]:
+    """
+    Make one more round with whole stacks, and say of the sites that grow who called.
+    """
+    growing = [row.name for row in rows if row.kind == "site"][:SHOWN]
+    deepen()
+    await drive.round()
+    await quiescence.reach()
+    found = callers(frozenset(growing))
+    return [
+        replace(row, where=found.get(row.name, "")) if row.kind == "site" else row for row in rows
+    ]
+
+
+def _takes_number(request: Request) -> bool:
+    """
+    Tell whether *request* takes a number, and refuse what is no async function.
+    """
+    if not callable(request):
+        raise TypeError(f"a request is an async function, to be called each time, not {request!r}")
+    if inspect.isasyncgenfunction(request):
+        raise TypeError(
+            f"{_name(request)} is an async generator function, which is iterated, not awaited: "
+            f"wrap it, 'async for _ in {_name(request)}(): ...' in an async function"
+        )
+    try:
+        signature = inspect.signature(request)
+    except ValueError:  # of what is written in C it is not always known
+        return False
+    takes = {number: _accepts(signature, *range(number)) for number in (0, 1)}
+    if not any(takes.values()):
+        raise TypeError(
+            f"{_name(request)}{signature} must take the number of the request, or nothing: bind "
+            f"the rest with functools.partial"
+        )
+    return takes[1]
+
+
+def _accepts(signature: inspect.Signature, *arguments: object) -> bool:
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        return False
+    return True
+
+
+def _check_numbers(rounds: int, requests: int, warm_up: float, floor: float) -> int:
+    """
+    Refuse numbers that make no sense; return how many rounds are warm-up.
+    """
+    if rounds < FEWEST_ROUNDS:
+        raise ValueError(
+            f"rounds ({rounds}) must be at least {FEWEST_ROUNDS}: growth shows in several samples "
+            f"after the warm-up; bytes need {FEWEST_SAMPLES} of them, so rounds=30"
+        )
+    if requests < 1:
+        raise ValueError(f"requests ({requests}) must be at least 1 in each round")
+    if not LEAST_WARM_UP <= warm_up <= MOST_WARM_UP:
+        raise ValueError(
+            f"warm_up ({warm_up}) must be a share of the rounds, from {LEAST_WARM_UP} to "
+            f"{MOST_WARM_UP}: what is made once is made there"
+        )
+    if not (isfinite(floor) and floor > 0):
+        raise ValueError(
+            f"floor ({floor}) must be a positive number of bytes per 1000 requests: the "
+            f"interpreter itself grows a little; await calibrate() measures how much"
+        )
+    return min(ceil(rounds * warm_up), rounds - 3)
+
+
+def _name(request: object) -> str:
+    name = getattr(request, "__qualname__", None)
+    return name if isinstance(name, str) else repr(request)
