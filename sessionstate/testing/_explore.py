@@ -133,7 +133,7 @@ def explore(
 
     Args:
         scenario: An async function, or an async generator function. It takes what *setup* made,
-            if there is a setup.
+            if that is not None.
         check: Called with the same after *settle* seconds, sync or async; it raises what is wrong.
         setup: Makes what a run needs, anew for each: a value, something to await for it, or an
             async context manager, which lives in a task of its own. Only the scenario is disturbed.
@@ -235,7 +235,7 @@ def _calm(scenario: Scenario, terms: Terms, *, repeatable: bool) -> Run:
 
 
 def _disturb(scenario: Scenario, terms: Terms, point: Point, *, again: bool) -> Failure | None:
-    run = Run(scenario, terms, point).go()
+    run = Run(scenario, terms, point, record=again).go()
     problems = list(run.problems)
     if again:
         difference = _difference(run, Run(scenario, terms, point).go())

@@ -31,7 +31,7 @@ class Mode(StrEnum):
     """Its task is cancelled, and once more: at once or some steps later, while it cleans up."""
 
     EACH = "each"
-    """One of the live tasks is cancelled, whoever started it: those of libraries too."""
+    """One of the live tasks is cancelled, those of libraries too; not the one of the setup."""
 
     ALL = "all"
     """Every live task is cancelled, as `asyncio.run` does at last; not those that hide from it."""

@@ -13,11 +13,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import anyio
 
 from ._clock import VirtualClock
+from ._order import scopes_in_order
 from ._outside import Outside
 from ._points import Course, Injected, Mode, Point
 from ._scenario import Interference, Scenario
@@ -43,7 +44,9 @@ class Run:
     One run.
     """
 
-    def __init__(self, scenario: Scenario, terms: Terms, point: Point | None) -> None:
+    def __init__(
+        self, scenario: Scenario, terms: Terms, point: Point | None, *, record: bool = True
+    ) -> None:
         self.problems: list[str] = []
         self.threads: list[str] = []
         self.scenario = scenario
@@ -69,7 +72,7 @@ class Run:
             self._clock.new_eager_event_loop() if terms.eager else self._clock.new_event_loop()
         )
         self._loop.set_exception_handler(self._complain)
-        self._watch = Watch(self._loop, self._before_step)
+        self._watch = Watch(self._loop, self._before_step, record=record)
         self._main: Task | None = None
         self._main_steps = 0
         self._host: Task | None = None
@@ -96,7 +99,7 @@ class Run:
         Run the scenario, let time go by, check, leave the setup, and look at what is left.
         """
         outside = Outside()
-        with _listening(self._complaints):
+        with _listening(self._complaints), scopes_in_order():
             try:
                 self._drive()
                 self._verify_end()
@@ -124,7 +127,7 @@ class Run:
         if self._host.done():
             self._host.result()
         world = ready.result()
-        watch.start()
+        watch.start(spare=self._host)
         self._main = loop.create_task(self._be_main(world), name=self.scenario.name)
         self._until(self._main, self._after(self.time_limit))
         self._main_steps, self.took = watch.steps, loop.time()
@@ -217,9 +220,9 @@ class Run:
                     if task in visible:
                         self._cancel(task)
             case Mode.EACH:
-                alive = self._watch.alive()
-                if point.task < len(alive):
-                    self._cancel(alive[point.task])
+                targets = self._watch.targets()
+                if point.task < len(targets):
+                    self._cancel(targets[point.task])
             case Mode.THROW | Mode.ABANDON:
                 pass  # that is where the scenario is driven
 
@@ -264,7 +267,8 @@ class Run:
 
     def _is_expected(self, error: BaseException) -> bool:
         if isinstance(error, BaseExceptionGroup):
-            return all(map(self._is_expected, error.exceptions))
+            group = cast("BaseExceptionGroup[BaseException]", error)
+            return all(map(self._is_expected, group.exceptions))
         if isinstance(error, asyncio.CancelledError):
             return self._mode is not None
         if isinstance(error, Injected):

@@ -23,14 +23,18 @@ class Watch:
     each run; `asyncio.all_tasks` is a set, in the order of addresses, and some tasks hide from it.
     """
 
-    def __init__(self, loop: VirtualLoop, before_step: Callable[[int], None]) -> None:
+    def __init__(
+        self, loop: VirtualLoop, before_step: Callable[[int], None], *, record: bool = True
+    ) -> None:
         self.steps = 0
         """Steps since the scenario began."""
         self.trace: list[tuple[float, str]] = []
         """When each of them was, and what ran."""
         self.alive_at: list[int] = []
-        """How many tasks were alive before each of them."""
+        """How many tasks could be disturbed before each of them."""
         self._counting = False
+        self._recording = record
+        self._spared: Task | None = None
         self._loop = loop
         self._before_step = before_step
         self._refs: dict[int, weakref.ref[Task]] = {}
@@ -38,11 +42,14 @@ class Watch:
         self._named = 0
         loop.observer = self
 
-    def start(self) -> None:
+    def start(self, *, spare: Task | None = None) -> None:
         """
         Begin to count: the scenario's own task is the next to be made.
+
+        The task to *spare* is nobody's to disturb.
         """
         self._counting = True
+        self._spared = spare
 
     def stop(self) -> None:
         """
@@ -62,6 +69,12 @@ class Watch:
             else:
                 alive.append(task)
         return alive
+
+    def targets(self) -> list[Task]:
+        """
+        Return those of them that may be disturbed.
+        """
+        return [task for task in self.alive() if task is not self._spared]
 
     def made(self, task: Task) -> None:
         """
@@ -83,8 +96,9 @@ class Watch:
         """
         if self._counting:
             self.steps += 1
-            self.alive_at.append(len(self.alive()))
-            self.trace.append((round(self._loop.time(), 9), self._label(handle)))
+            if self._recording:
+                self.alive_at.append(len(self.targets()))
+                self.trace.append((round(self._loop.time(), 9), self._label(handle)))
             self._before_step(self.steps)
 
     def _number(self, task: Task) -> int:
