@@ -179,6 +179,24 @@ def stress(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """
+    Ten million sessions of every ending, and what is left of them: nothing. It takes minutes.
+    """
+    install(session, "test")
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """
+    Defects seeded one at a time into a copy, of which the suite is to find 95 %. It takes long.
+    """
+    install(session, "test", extras="demo,examples")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """
     What would be published: the sdist's tests against the wheel, with no extra installed.
@@ -219,6 +237,14 @@ def wheel(session: nox.Session) -> None:
     session.run(python, "-m", "pip", "install", "-q", *requirements, external=True)
     with session.chdir(tree):
         # The long ones ran on the same sources; what a wheel may lack shows in the others.
-        apart = (*PROGRAMS, "*machine", "*injection*", "*processes*", "last_layers", "run*")
+        apart = (
+            *PROGRAMS,
+            "*machine",
+            "*injection*",
+            "*processes*",
+            "last_layers",
+            "mutants",
+            "run*",
+        )
         command = [python, "-m", "pytest", *without(*apart), *session.posargs]
         session.run(*command, env={"PYTHONPATH": None}, external=True)

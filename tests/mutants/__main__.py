@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LEAST: Final = 0.95
-PATIENCE: Final = 300.0  # seconds for one run of pytest
+PATIENCE: Final = 120.0  # seconds for the tests that are expected to find a defect
+LONG: Final = 900.0  # for all others
 COPIED: Final = ("sessionstate", "tests", "pyproject.toml", "README.md", "docs", "examples")
 APART: Final = ("cli", "demo*", "documentation", "examples*", "mutants", "servers", "soak")
 """Tests that are long, or of something else."""
@@ -137,9 +138,8 @@ def check_sound(mutants: Sequence[Mutant], tree: Path, *, hinted: bool) -> None:
     Exit unless the tests pass without any defect: else all of them would be found.
     """
     names = dict.fromkeys(name for each in mutants for name in each.killers)
-    failed = pytest(
-        tree, [file_of(name) for name in names] if hinted else all_but(), patience=10 * PATIENCE
-    )
+    tests = [file_of(name) for name in names] if hinted else all_but()
+    failed = pytest(tree, tests, 2 * LONG)
     if failed:
         sys.exit(f"the tests fail without any defect: {failed}")
 
@@ -155,7 +155,7 @@ def judge(mutant: Mutant, tree: Path, *, hinted: bool) -> Verdict:
     try:
         killed_by = pytest(tree, [file_of(name) for name in mutant.killers])
         if not killed_by and not hinted:
-            killed_by = pytest(tree, all_but(*mutant.killers))
+            killed_by = pytest(tree, all_but(*mutant.killers), LONG)
     finally:
         path.write_text(source, encoding="utf-8")
     return Verdict(mutant.name, killed_by, time.perf_counter() - began, mutant.survives)
