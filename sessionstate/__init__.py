@@ -29,6 +29,7 @@ from ._exit import run
 from ._functions import attach, session
 from ._inventory import Resource
 from ._last import supervisors
+from ._leaks import Leak, LeakDetection
 from ._memory import MemoryGuard, MemoryReport
 from ._processes import OwnedProcess
 from ._reasons import CloseReason, SessionState
@@ -53,6 +54,8 @@ __all__ = [
     "ExpiringMap",
     "GuardFull",
     "LRUCache",
+    "Leak",
+    "LeakDetection",
     "MemoryGuard",
     "MemoryReport",
     "OutputExceeded",

@@ -227,7 +227,14 @@ class Vacating(Callback):
 
     @property
     def where(self) -> str:
-        return f"container {self._call.__self__.name}"  # type: ignore[attr-defined]
+        return f"container {self.tenancy.name}"
+
+    @property
+    def tenancy(self) -> Tenancy:
+        """
+        What binds the container to the session.
+        """
+        return cast("Tenancy", self._call.__self__)  # type: ignore[attr-defined]
 
     def run(self, thrown: BaseException | None) -> Awaitable[object] | None:  # noqa: ARG002
         self._session = None

@@ -25,6 +25,7 @@ from ._reasons import CloseReason
 from ._resources import AsyncCallback
 from ._sites import place
 from ._teardown import THROWS, Ending
+from ._traces import opened_by
 
 if TYPE_CHECKING:
     from ._session import Session
@@ -85,25 +86,31 @@ def abandon(supervisor: Supervisor) -> None:
     where = place(supervisor._code, supervisor._lasti)
     sessions = dict.fromkeys([*supervisor._live.values(), *supervisor._closing.values()])
     newest_first = sorted(sessions, key=lambda each: -each.incarnation)  # children before parents
+    stack = _stack(supervisor._tracer.entered.stack())
     complaints: list[tuple[str, object]] = [
-        (f"{supervisor!r}, entered at {where}, was dropped without being left", supervisor)
+        (f"{supervisor!r}, entered at {where}, was dropped without being left{stack}", supervisor)
     ]
-    complaints += [
-        (f"{each!r}, opened at {each.opened_where}, was dropped unclosed", each)
-        for each in newest_first
-    ]
+    for each in newest_first:
+        stack = _stack(opened_by(each))
+        text = f"{each!r}, opened at {each.opened_where}, was dropped unclosed{stack}"
+        complaints.append((text, each))
     retire(supervisor)
     supervisor._running = False
     supervisor._admission.slow = True
     with suppress(RuntimeError):  # the loop is closed
         supervisor._expiry.stop()
         supervisor._bells.stop()
+        supervisor._tracer.stop()
     # All ends are decided before the first callback: none may begin what waits for a loop.
     endings = [(LastEnding(session), session) for session in newest_first]
     for ending, session in endings:
         ending.close(session)
     for text, source in complaints:
         warnings.warn(text, ResourceWarning, source=source, stacklevel=3)
+
+
+def _stack(places: tuple[str, ...]) -> str:
+    return "".join(f"\n  by {each}" for each in places)
 
 
 class LastEnding(Ending):

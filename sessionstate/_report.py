@@ -6,6 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ._reasons import CloseReason
+from ._traces import opened_by, used_at
 
 if TYPE_CHECKING:
     from ._registry import Registry
@@ -44,6 +45,8 @@ def dump(supervisor: Registry) -> str:
         lines.append(
             f"    opened {age:.3g} s ago at {session.opened_where} (life {session.incarnation})"
         )
+        lines += [f"      by {each}" for each in opened_by(session)]
+        lines += [f"    used at {each}" for each in used_at(session)]
         ties = _ties(session)
         if ties:
             lines.append(f"    {ties}")

@@ -94,7 +94,7 @@ class Session(Tied):
         self._supervisor = supervisor
         self._clock = supervisor._clock
         self.id = id
-        supervisor._number = self.incarnation = supervisor._number + 1
+        supervisor._number = self.incarnation = number = supervisor._number + 1
         self.opened_at = self.last_used = now
         self._policy = supervisor._policy
         self._max_age = supervisor._max_age
@@ -105,6 +105,8 @@ class Session(Tied):
         self._slots = EMPTY
         self._holders = self._left = self._tasks = self._steps = None
         self._chunk = self._end = self._ending = self._ties = None
+        if number == supervisor._sample_at:
+            supervisor._tracer.sample(self)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise copy_refused("a Session", "pass its id, and look it up with supervisor.get(id)")

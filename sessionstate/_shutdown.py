@@ -149,6 +149,7 @@ class Shutdown:
             await asyncio.wait(loads, timeout=None if left == inf else left)
         supervisor._expiry.stop()
         supervisor._bells.stop()
+        supervisor._tracer.stop()
         supervisor._observers.end()
         multiplexer.release(supervisor)
         retire(supervisor)

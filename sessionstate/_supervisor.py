@@ -26,6 +26,7 @@ from ._entrances import Entrances
 from ._events import Observers
 from ._expiry import Expiry
 from ._last import abandon, enrol
+from ._leaks import LeakDetection, level_of
 from ._memory import MemoryGuard
 from ._reasons import CloseReason
 from ._registry import Live, check_id
@@ -36,6 +37,7 @@ from ._signals import multiplexer
 from ._statistics import Counts
 from ._teardown import Ending, end
 from ._ties import check_group, weight_of
+from ._tracing import Tracer
 from ._waiting import settle
 
 D = TypeVar("D")
@@ -69,6 +71,9 @@ class Supervisor(Entrances):
         max_children: How many live descendants a session may have.
         max_weight: How much all sessions may weigh together, in the unit of their weights.
         memory_guard: What sheds idle sessions when the process uses too much memory.
+        leak_detection: How closely to watch for sessions that should be gone, such as
+            ``"simple"``. Default: what the environment variable ``SESSIONSTATE_LEAK_DETECTION``
+            says, or ``"disabled"``.
         default: Whether the module functions and maps of this event loop use this supervisor.
         clock: A monotonic clock, in seconds. Default: `time.monotonic`, or the loop's own where its
             time is not real. It must run as fast as the loop's: a jump ahead is noticed when the
@@ -96,6 +101,7 @@ class Supervisor(Entrances):
         max_children: int | None = None,
         max_weight: float | None = None,
         memory_guard: MemoryGuard | None = None,
+        leak_detection: LeakDetection | str | None = None,
         default: bool = True,
         clock: Callable[[], float] | None = None,
         name: str = "sessionstate",
@@ -151,6 +157,7 @@ class Supervisor(Entrances):
         )
         self._expiry = Expiry(self)
         self._bells = Bells(self)
+        self._tracer = Tracer(self, level_of(leak_detection))
         self._context = Context()  # timers keep their context alive: a clean one pins nothing
         self._abandoned: dict[Task, None] = {}
         self._tenancies: weakref.WeakSet[Tenancy] = weakref.WeakSet()
@@ -207,6 +214,7 @@ class Supervisor(Entrances):
         self._entered = self._running = True
         self._code, self._lasti = code, lasti
         enrol(self)
+        self._tracer.start()
         self._admission.changed()
         self._expiry.start()
 

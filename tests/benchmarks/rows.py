@@ -13,6 +13,7 @@ from tests.benchmarks.measure import Figure, Plan
 from tests.benchmarks.memory import memory
 from tests.benchmarks.pause import pause
 from tests.benchmarks.storm import storm
+from tests.benchmarks.tracing import tracing
 
 Row = Callable[[Plan], Awaitable[list[Figure]]]
 
@@ -25,6 +26,7 @@ SMALL: dict[str, Row] = {
     "touch": touch,
     "map-read": map_read,
     "var-get": var_get,
+    "tracing": tracing,
 }
 BIG: dict[str, Row] = {
     "memory": memory,

@@ -1,0 +1,132 @@
+"""What counts as a leak, and how it is told."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from ._deadlines import grain_of
+from ._dependants import Vacating
+from ._traces import opened_by, owned_from, used_at
+
+if TYPE_CHECKING:
+    from ._session import Session
+
+GRACE: Final = 5.0
+"""Seconds by which anything may be late."""
+VARIABLE: Final = "SESSIONSTATE_LEAK_DETECTION"
+
+
+class LeakDetection(StrEnum):
+    """
+    How closely a supervisor watches for sessions that should be gone.
+
+    .. versionadded:: 0.1
+    """
+
+    DISABLED = "disabled"
+    """Not at all."""
+    SIMPLE = "simple"
+    """Of one session in 128, on average, it is recorded what opened it."""
+    ADVANCED = "advanced"
+    """Of the same, also the last places that used it."""
+    PARANOID = "paranoid"
+    """Of every session, and also where each thing that it owns came from. For tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """
+    A session that should be gone, or let go of, at the moment of looking. ``str()`` tells all.
+
+    .. versionadded:: 0.1
+    """
+
+    kind: str
+    """``overdue``, ``not left``, ``still closing`` or ``late container``."""
+    why: str
+    """What is wrong, as a sentence."""
+    id: str
+    """The session's id."""
+    incarnation: int
+    """Which life this is."""
+    age: float
+    """Seconds since it was opened."""
+    opened: tuple[str, ...]
+    """What opened it, as ``file:line in function``, the innermost first."""
+    accesses: tuple[str, ...]
+    """What used it last, the newest first; empty below `LeakDetection.ADVANCED`."""
+    resources: tuple[str, ...]
+    """What it owns and keeps; with its origin at `LeakDetection.PARANOID`."""
+
+    def __str__(self) -> str:
+        what = f"session {self.id!r} (life {self.incarnation}) is {self.kind}: {self.why}"
+        lines = [f"{what}; opened {self.age:.3g} s ago"]
+        lines += [f"  by {each}" for each in self.opened]
+        lines += [f"  used at {each}" for each in self.accesses]
+        lines += [f"  owns {each}" for each in self.resources]
+        return "\n".join(lines)
+
+
+def level_of(given: LeakDetection | str | None) -> LeakDetection:
+    """Validate what was given, or what the environment says if nothing was."""
+    name = "leak_detection"
+    if given is None:
+        given = os.environ.get(VARIABLE, "").strip().lower() or LeakDetection.DISABLED
+        name = f"the environment variable {VARIABLE}"
+    elif not isinstance(given, str):
+        raise TypeError(
+            f'leak_detection must be a LeakDetection or its name, such as "simple", not {given!r}'
+        )
+    try:
+        return LeakDetection(given)
+    except ValueError:
+        *others, last = LeakDetection
+        raise ValueError(
+            f"{name} must be {', '.join(others)} or {last}, not {given!r}: write 'simple' for "
+            f"production"
+        ) from None
+
+
+def orphaned(session: Session, now: float) -> tuple[str, str] | None:
+    """Tell whether *session* should be gone by *now*, or let go of: what it is, and why."""
+    supervisor = session._supervisor
+    if session._end is not None:
+        reason, when = session._end
+        if now - when <= 2 * supervisor._close_timeout:
+            return None
+        return "still closing", (
+            f"it ended {now - when:.3g} s ago ({reason}), and its clean-up is not over, though "
+            f"close_timeout is {supervisor._close_timeout:g} s"
+        )
+    late = now - session._due()
+    if late > GRACE + grain_of(min(session._limit, session._max_age)):
+        return "overdue", f"its deadline passed {late:.3g} s ago, and it is still live"
+    for holder in session._holders or ():
+        if holder.task is not None and holder.task.done():
+            return "not left", f"{holder.where} has not left it, and that task is done"
+    if supervisor._bells.queue.next_tick() < now - GRACE:
+        for step in session._steps or ():
+            if isinstance(step, Vacating):
+                late = now - step.tenancy.due
+                if step.tenancy._chunk is not None and late > GRACE:
+                    return "late container", (
+                        f"{step.where} has an entry that was to go {late:.3g} s ago"
+                    )
+    return None
+
+
+def leak(session: Session, kind: str, why: str, now: float) -> Leak:
+    """Return all that is known of an orphan."""
+    return Leak(
+        kind=kind,
+        why=why,
+        id=session.id,
+        incarnation=session.incarnation,
+        age=now - session.opened_at,
+        opened=opened_by(session) or (session.opened_where,),
+        accesses=used_at(session),
+        resources=owned_from(session),
+    )

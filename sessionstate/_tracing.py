@@ -1,0 +1,211 @@
+"""
+Leak detection in production: a few sessions are sampled, and looked at now and then.
+
+As in Netty's `ResourceLeakDetector`, of which the levels are. All other sessions pay one comparison
+when they are opened: what else is recorded, a subclass and subclasses of their dicts record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from math import inf
+from random import Random
+from types import CodeType
+from typing import TYPE_CHECKING, Final
+
+from ._events import logger
+from ._holders import Block
+from ._leaks import GRACE, Leak, LeakDetection, leak, orphaned
+from ._session import Session
+from ._ties import Tied
+from ._traces import Placed, PlacedSlots, Trace, trace_of
+
+if TYPE_CHECKING:
+    from ._supervisor import Supervisor
+
+GREPPABLE: Final = "SESSIONSTATE-LEAK"
+SAMPLED: Final = 128
+"""Of so many sessions one is sampled, on average."""
+TRACES: Final = {
+    LeakDetection.DISABLED: 0,
+    LeakDetection.SIMPLE: 1024,
+    LeakDetection.ADVANCED: 1024,
+    LeakDetection.PARANOID: 16_384,
+}
+"""How many sessions there are records for, at once."""
+SITES: Final = 256
+"""How many places are remembered as reported."""
+EVERY: Final = 60.0  # seconds between two looks
+SLICE: Final = 64  # sessions looked at before others get their turn
+HOUR: Final = 3600.0  # of silence about a place that was reported
+
+
+class TracedSession(Session):
+    """A session that takes note of who uses it: each use writes `last_used`."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers need not know
+
+        @property
+        def last_used(self) -> float:
+            """
+            When it was last used, in seconds of the supervisor's clock.
+            """
+            return Tied.last_used.__get__(self)
+
+        @last_used.setter
+        def last_used(self, when: float) -> None:
+            Tied.last_used.__set__(self, when)
+            trace = trace_of(self)
+            frame = sys._getframe(1)
+            if trace is not None and frame.f_code not in NO_USES:
+                trace.used(frame, when)
+
+
+NO_USES: Final = frozenset(
+    {Session._due.__code__, Block.__aexit__.__code__, Session._unhold.__code__}
+)
+"""What writes `last_used` without using the session."""
+
+
+class Reported:
+    """A place that was reported, or is about to be."""
+
+    __slots__ = ("more", "next", "period")
+
+    more: int
+    """How many were found in this period: since the last report."""
+    period: int
+
+    def __init__(self) -> None:
+        self.next = -inf  # the next report is not before this
+
+
+class Tracer:
+    """The records of one supervisor, and the timer of its loop that looks at them."""
+
+    def __init__(self, supervisor: Supervisor, level: LeakDetection) -> None:
+        self._supervisor = supervisor
+        self._level = level
+        self._free: list[Trace] = []
+        self._traces = [Trace(self._free) for _ in range(TRACES[level])]
+        self._sites: dict[tuple[CodeType, int, str], Reported] = {}
+        self._periods = 0
+        self._handle: asyncio.Handle | None = None
+        self._planned = 0.0
+        self.entered = Trace([])
+        """The record of the supervisor itself."""
+        # Not every 128th: sessions that come in a fixed order would be sampled unevenly.
+        self._random = Random(0).random  # noqa: S311 - no secret, but the same on each run
+        self._spread = 1 if level is LeakDetection.PARANOID else 2 * SAMPLED - 1
+        supervisor._sample_at = 0 if level is LeakDetection.DISABLED else self._after(0)
+
+    def _after(self, number: int) -> int:
+        return number + 1 + int(self._random() * self._spread)
+
+    def start(self) -> None:
+        """Record what enters the supervisor."""
+        if self._level is not LeakDetection.DISABLED:
+            self.entered.take(sys._getframe(1))
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def sample(self, session: Session) -> None:
+        """Record what opens *session*, if there is a record left, and say which one is next."""
+        self._supervisor._sample_at = self._after(session.incarnation)
+        if not self._free:
+            return
+        trace = self._free.pop()
+        trace.take(sys._getframe(2))
+        if self._level is LeakDetection.SIMPLE:
+            trace.begin(session, {})
+        elif self._level is LeakDetection.ADVANCED:
+            trace.begin(session, {})
+            session.__class__ = TracedSession
+        else:
+            trace.begin(session, PlacedSlots())
+            session.__class__ = TracedSession
+            session._steps, session._tasks = Placed(), Placed()
+        if self._handle is None:
+            self._arm()
+
+    def leaks(self) -> list[Leak]:
+        """Return what is known of the sampled sessions that are orphans now, oldest first."""
+        found: list[Leak] = []
+        for trace in self._traces:
+            session = trace.session
+            if session is not None:
+                now = session._clock()
+                orphan = orphaned(session, now)
+                if orphan is not None:
+                    found.append(leak(session, *orphan, now))
+        return sorted(found, key=lambda each: each.incarnation)
+
+    def _arm(self) -> None:
+        supervisor = self._supervisor
+        self._planned = supervisor._loop.time() + EVERY
+        self._handle = supervisor._loop.call_at(
+            self._planned, self._look, 0, context=supervisor._context
+        )
+
+    def _look(self, start: int) -> None:
+        """Look at a slice of the records, and let others get their turn."""
+        supervisor = self._supervisor
+        loop, stop = supervisor._loop, start + SLICE
+        if not start and loop.time() - self._planned > GRACE:
+            stop = len(self._traces)  # the loop stood still: what is late may be on its way
+            start = stop
+        try:
+            for trace in self._traces[start:stop]:
+                if trace.session is not None:
+                    self._look_at(trace, trace.session)
+        finally:
+            self._handle = None
+            if stop < len(self._traces):
+                self._handle = loop.call_soon(self._look, stop, context=supervisor._context)
+            elif len(self._free) < len(self._traces):
+                self._arm()
+
+    def _look_at(self, trace: Trace, session: Session) -> None:
+        """Report *session* if it is an orphan, and none of its site was reported lately."""
+        now = session._clock()
+        orphan = orphaned(session, now)
+        if orphan is None:
+            trace.kind = ""
+            return
+        kind, why = orphan
+        reported = self._reported(session, kind)
+        if trace.kind != kind:
+            trace.kind, trace.period = kind, reported.period
+            reported.more += 1
+        if now < reported.next:
+            return
+        more = reported.more - (trace.period == reported.period)
+        since = f"\nand {more} more since" if more else ""
+        self._begin(reported)
+        reported.next = now + HOUR
+        logger.warning("%s %s%s", GREPPABLE, leak(session, kind, why, now), since)
+
+    def _reported(self, session: Session, kind: str) -> Reported:
+        """Return what is remembered of the place that opened *session*."""
+        key = (session._code, session._lasti, kind)
+        reported = self._sites.pop(key, None)
+        if reported is None:
+            if len(self._sites) >= SITES:  # then the one that nothing was found of for longest
+                del self._sites[next(iter(self._sites))]
+            reported = Reported()
+            self._begin(reported)
+        self._sites[key] = reported
+        return reported
+
+    def _begin(self, reported: Reported) -> None:
+        """Begin a period, in which nothing was found yet."""
+        self._periods += 1
+        reported.period = self._periods
+        reported.more = 0
