@@ -41,3 +41,7 @@ __all__ = [
     "leakcheck",
     "no_leaks",
 ]
+
+for _name in __all__:  # what users import says that it lives where they import it from
+    globals()[_name].__module__ = __name__
+del _name  # pyright: ignore[reportPossiblyUnboundVariable]
