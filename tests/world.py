@@ -1,5 +1,5 @@
 """
-What the scenarios of `tests/injection.py` live in.
+What the scenarios live in: a supervisor, and a book of what was taken and given back.
 """
 
 from __future__ import annotations
@@ -7,14 +7,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.lowlevel
 
+from sessionstate import Supervisor
+
 if TYPE_CHECKING:
-    from sessionstate import Supervisor
-    from sessionstate.testing import VirtualLoop
+    from collections.abc import AsyncIterator, Coroutine, Iterator
+
+    from sessionstate import Session
 
 # Longer than every limit of the scenarios: what is still there after that is there for ever.
 FOR_EVER = 100_000.0
@@ -22,29 +26,25 @@ FOR_EVER = 100_000.0
 
 class World:
     """
-    What a scenario lives in: a supervisor, and a book of what it took and gave back.
+    What a scenario lives in.
     """
 
-    def __init__(self, loop: VirtualLoop, supervisor: Supervisor) -> None:
-        self.loop = loop
+    def __init__(self, supervisor: Supervisor) -> None:
         self.supervisor = supervisor
         self.taken: Counter[str] = Counter()
         self.begun: Counter[str] = Counter()
         self.released: Counter[str] = Counter()
-        self.log: list[str] = []
+        self.cut_short: Counter[str] = Counter()
+        self.pace = 1.0
+        """By how much everything is shorter."""
 
-    def note(self, what: str) -> None:
-        """
-        Write down *what* happened; runs of the same scenario are compared by this.
-        """
-        self.log.append(f"{self.loop.time():.6f} {what}")
+    # The book
 
     def take(self, name: str) -> None:
         """
         Take a resource that has to be released exactly once.
         """
         self.taken[name] += 1
-        self.note(f"take {name}")
 
     def release(self, name: str) -> None:
         """
@@ -52,18 +52,66 @@ class World:
         """
         self.begun[name] += 1
         self.released[name] += 1
-        self.note(f"release {name}")
 
     async def release_slowly(self, name: str) -> None:
         """
         Release a resource in several steps.
         """
+        with self.releasing(name):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0.01 * self.pace)
+
+    @contextmanager
+    def releasing(self, name: str) -> Iterator[None]:
+        """
+        Be the release of a resource, which an error or a cancellation may cut short.
+        """
         self.begun[name] += 1
-        self.note(f"begin {name}")
-        await asyncio.sleep(0)
-        await asyncio.sleep(0.01)
+        try:
+            yield
+        except BaseException:
+            self.cut_short[name] += 1
+            raise
         self.released[name] += 1
-        self.note(f"release {name}")
+
+    def verify(self) -> None:
+        """
+        Raise AssertionError unless everything that was taken was released, each once.
+        """
+        live = list(self.supervisor.values())
+        assert not live, f"sessions live for ever: {live}"
+        assert not self.supervisor._closing, f"sessions close for ever: {self.supervisor._closing}"
+        self.supervisor._check()
+        for name in self.taken | self.begun | self.released:
+            taken, begun = self.taken[name], self.begun[name]
+            assert taken == begun, f"{name}: taken {taken} times, release begun {begun} times"
+            # A clean-up whose own task was cancelled may stop half-way; it never runs twice.
+            ended = self.released[name] + self.cut_short[name]
+            assert begun == ended, f"{name}: release begun {begun} times, ended {ended} times"
+
+    # What scenarios do
+
+    def keep(self, session: Session, name: str) -> None:
+        """
+        Take a resource that a sync callback of *session* releases.
+        """
+        session.callback(self.release, name)
+        self.take(name)
+
+    def keep_slowly(self, session: Session, name: str) -> None:
+        """
+        Take a resource that an async callback of *session* releases.
+        """
+        session.push_async_callback(self.release_slowly, name)
+        self.take(name)
+
+    async def live(self, seconds: float = 1.0) -> None:
+        """
+        Be a body: a few steps, some time, a few steps.
+        """
+        await asyncio.sleep(0)
+        await asyncio.sleep(seconds * self.pace)
+        await asyncio.sleep(0)
 
     async def work(self, name: str, seconds: float = FOR_EVER) -> None:
         """
@@ -71,18 +119,31 @@ class World:
         """
         self.take(name)
         try:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds * self.pace)
         finally:
             self.release(name)
 
 
-async def live(seconds: float = 1.0) -> None:
+@asynccontextmanager
+async def world() -> AsyncIterator[World]:
     """
-    Be a body: a few steps, some time, a few steps.
+    Make a world: what each run of a scenario begins with.
     """
-    await asyncio.sleep(0)
-    await asyncio.sleep(seconds)
-    await asyncio.sleep(0)
+    async with Supervisor() as supervisor:
+        yield World(supervisor)
+
+
+@contextmanager
+def beside(*coros: Coroutine[Any, Any, Any]) -> Iterator[list[asyncio.Task[Any]]]:
+    """
+    Run *coros* in tasks, which are cancelled at the end of the block if they are not done.
+    """
+    tasks = [asyncio.create_task(coro) for coro in coros]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 class Grouped:
@@ -113,10 +174,6 @@ class Grouped:
         """
         Cancel the child, wait for it, and give back.
         """
-        self.world.begun[self.name] += 1
-        self.group.cancel_scope.cancel()
-        try:
+        with self.world.releasing(self.name):
+            self.group.cancel_scope.cancel()
             return await self.group.__aexit__(*exc)
-        finally:
-            self.world.released[self.name] += 1
-            self.world.note(f"release {self.name}")
