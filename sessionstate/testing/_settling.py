@@ -8,6 +8,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Final, Self
 
@@ -25,13 +26,12 @@ SETTLE: Final = 1.0
 def pauses(most: float) -> Iterator[float]:
     """Yield 0, 1, 5, 20, 100, 100 ... ms, *most* seconds in all."""
     spent = 0.0
-    for pause in PAUSES:
-        if spent + pause <= most:
-            spent += pause
-            yield pause
-    while spent + LAST <= most:
-        spent += LAST
-        yield LAST
+    for usual in chain(PAUSES, repeat(LAST)):  # pragma: no branch - there is no end
+        pause = min(usual, most - spent)
+        yield pause
+        spent += pause
+        if spent >= most:
+            return
 
 
 async def settle(look: Look, most: float = SETTLE) -> list[Leftover]:

@@ -1,0 +1,163 @@
+"""
+The exact check of one test after the other, for a test runner.
+
+Tasks have to be looked at before their loop is closed, which cancels them. Test runners close
+their loops through `asyncio.Runner`, so that is where this looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import wraps
+from typing import Any, Final
+
+from sessionstate import supervisors
+
+from ._leftovers import Census, Key, Leftover, Loop, activity, census, ignored, kept
+from ._settling import settle, settle_outside
+
+TASK: Final = "asyncio task"
+
+
+class Check:
+    """
+    Compares what is open after a test, and after the fixtures of its own, with what was before.
+    """
+
+    def __init__(self, settle: float) -> None:
+        self._settle = settle
+        self._loops: weakref.WeakKeyDictionary[asyncio.Runner, Loop] = weakref.WeakKeyDictionary()
+        self._adopted: dict[object, Census] = {}
+        """What fixtures of a wider scope opened, which may stay as long as they do."""
+        self._before: Census | None = None
+        self._gone_with_loop: dict[Key, Leftover] = {}
+        self._undo: list[tuple[str, Callable[..., Any]]] = []
+
+    # Loops
+
+    def install(self) -> None:
+        """Begin to watch the loops of runners."""
+        loops, closing = self._loops, self._closing
+
+        def noting(method: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(method)
+            def noted(runner: asyncio.Runner, *args: Any, **kwargs: Any) -> Any:
+                if runner not in loops:
+                    loops[runner] = get_loop(runner)
+                return method(runner, *args, **kwargs)
+
+            return noted
+
+        get_loop, run, close = (
+            getattr(asyncio.Runner, name) for name in ("get_loop", "run", "close")
+        )
+
+        @wraps(close)
+        def closing_first(runner: asyncio.Runner) -> None:
+            loop = loops.pop(runner, None)
+            if loop is None or loop.is_closed():
+                close(runner)
+            else:
+                closing(loop, lambda: close(runner))
+
+        for name, new in (
+            ("run", noting(run)),
+            ("get_loop", noting(get_loop)),
+            ("close", closing_first),
+        ):
+            self._undo.append((name, getattr(asyncio.Runner, name)))
+            setattr(asyncio.Runner, name, new)
+
+    def uninstall(self) -> None:
+        """Watch no more."""
+        while self._undo:
+            name, before = self._undo.pop()
+            setattr(asyncio.Runner, name, before)
+
+    def _closing(self, loop: Loop, close: Callable[[], None]) -> None:
+        """Look at what *loop* has before it is closed, and at what survives that."""
+        mine = self._before is not None and threading.get_ident() == self._thread
+        if not mine or not self._concerns():
+            close()
+            return
+        earlier = self._earlier()
+
+        def look() -> list[Leftover]:
+            return kept(loop).since(earlier)
+
+        alive = supervisors()  # or a dropped one would be gone before anybody looked
+        if self._runs_in_loop:
+            with suppress(RuntimeError):  # somebody has stopped it
+                loop.run_until_complete(settle(look, self._settle))
+        before = kept(loop)._new(earlier)
+        try:
+            close()
+        finally:
+            after = kept(loop)._new(earlier)
+            for key, leftover in before.items():
+                # Tasks of the test's own loop are its own; asyncio.run() in it cancels by design.
+                if self._runs_in_loop if leftover.kind == TASK else key in after:
+                    self._gone_with_loop[key] = leftover
+            del alive
+
+    # A test
+
+    def begin(self, *, always: bool, runs_in_loop: bool) -> None:
+        """
+        Begin with a test: *always*, or only if it opens something of sessionstate's.
+        """
+        self._thread = threading.get_ident()
+        self._always, self._runs_in_loop = always, runs_in_loop
+        self._activity = activity()
+        self._gone_with_loop = {}
+        self._released: set[Key] = set()
+        self._before = census(*self._open_loops())
+
+    def look(self) -> Census | None:
+        """Return what is open, before a fixture of a wider scope is set up."""
+        return None if self._before is None else census(*self._open_loops())
+
+    def adopt(self, fixture: object, before: Census) -> None:
+        """Let what *fixture* has opened stay as long as the fixture does."""
+        now = census(*self._open_loops())
+        self._adopted[fixture] = Census(now._new(before._with(self._adopted.values())))
+
+    def release(self, fixture: object) -> None:
+        """Let what *fixture* has opened stay no longer."""
+        adopted = self._adopted.pop(fixture, None)
+        if adopted is not None and self._before is not None:
+            self._released |= adopted._found.keys()
+
+    def end(self, ignore: Iterable[str]) -> list[Leftover]:
+        """Return what the test leaves."""
+        patterns = tuple(ignore)
+        left: dict[Key, Leftover] = {}
+        if self._concerns():
+            earlier, loops = self._earlier(), self._open_loops()
+
+            def look() -> list[Leftover]:
+                nonlocal left
+                left = census(*loops)._new(earlier)
+                left = {key: each for key, each in left.items() if not ignored(each, patterns)}
+                return [each for key, each in left.items() if key not in self._gone_with_loop]
+
+            settle_outside(look, loops, self._settle)
+        self._before = None
+        left = self._gone_with_loop | left
+        return [each for each in left.values() if not ignored(each, patterns)]
+
+    def _concerns(self) -> bool:
+        return self._always or activity() != self._activity
+
+    def _earlier(self) -> Census:
+        assert self._before is not None
+        earlier = self._before._with(self._adopted.values())
+        released = self._released
+        return Census({key: each for key, each in earlier._found.items() if key not in released})
+
+    def _open_loops(self) -> list[Loop]:
+        return [loop for loop in dict.fromkeys(self._loops.values()) if not loop.is_closed()]

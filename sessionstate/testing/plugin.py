@@ -1,0 +1,292 @@
+"""
+The pytest plugin: virtual time, and no test that leaves something open.
+
+It is installed with sessionstate, and leaves tests alone that open nothing of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Mapping
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
+
+import pytest
+
+from ._check import Check
+from ._clock import VirtualClock
+from ._leftovers import Leftover, listed
+from ._reports import LeakCheck, Reports
+
+if TYPE_CHECKING:
+    from ._virtual_loop import VirtualLoop
+
+Mode = Literal["strict", "warn", "off", "auto"]
+MODES: Final[tuple[str, ...]] = get_args(Mode)
+MARKER: Final = (
+    "sessionstate(mode, *, ignore, requests, rounds, leak_limit, ...): whether the test fails "
+    "('strict'), warns ('warn') or says nothing ('off') if something that it opened is still "
+    "there, what may be left (ignore=[patterns]), and the defaults of its `leakcheck`"
+)
+ADVICE: Final = """\
+What to do: end it where it was opened, with 'async with' or a fixture that closes it. What is
+meant to stay: @pytest.mark.sessionstate(ignore=["{example}"]), or sessionstate_ignore
+in the ini-file; for no check at all @pytest.mark.sessionstate("off")."""
+
+
+class LeftoverWarning(pytest.PytestWarning):
+    """
+    A test left something open; the mode is ``warn``.
+
+    .. versionadded:: 0.1
+    """
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """
+    Add the options and their twins in the ini-file.
+    """
+    group = parser.getgroup("sessionstate")
+    group.addoption(
+        "--sessionstate",
+        choices=MODES,
+        help="tests that leave something open fail (strict), warn, or pass (off); default: those "
+        "that open something of sessionstate fail (auto)",
+    )
+    group.addoption(
+        "--sessionstate-report",
+        metavar="FILE",
+        help="write what `leakcheck` found to FILE: .html, .json, or text",
+    )
+    group.addoption(
+        "--sessionstate-calibrate",
+        action="store_true",
+        help="let `leakcheck` measure first how much an empty request grows here",
+    )
+    parser.addini("sessionstate", "default of --sessionstate", default="auto")
+    parser.addini("sessionstate_ignore", "patterns of what tests may leave", type="linelist")
+    parser.addini("sessionstate_settle", "seconds that what is about to end has", default="1.0")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """
+    Begin to watch.
+    """
+    config.addinivalue_line("markers", MARKER)
+    config.pluginmanager.register(Plugin(config), "sessionstate-check")
+
+
+class Plugin:
+    """
+    The hooks, with what they know from one to the next; there is one in each process.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._mode: Mode = _mode(
+            config.getoption("--sessionstate") or config.getini("sessionstate")
+        )
+        self._ignore: list[str] = config.getini("sessionstate_ignore")
+        self._check = Check(_settle(config.getini("sessionstate_settle")))
+        self._check.install()
+        self.clocks = Clocks()
+        self.reports = Reports(config)
+        config.add_cleanup(self._check.uninstall)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
+        """
+        Look at what is open before the fixtures are set up.
+        """
+        self.clocks.forget()
+        mode, _ = self._of(item)
+        if mode != "off":
+            self._check.begin(always=mode != "auto", runs_in_loop=_is_async(item))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
+        """
+        Look at what is open after the fixtures are torn down, and tell.
+        """
+        try:
+            result = yield
+        except BaseException as error:
+            text = self._left(item)
+            if text:
+                error.add_note(text)
+            raise
+        text = self._left(item)
+        if text and self._of(item)[0] == "warn":
+            item.warn(LeftoverWarning(text))
+        elif text:
+            pytest.fail(text, pytrace=False)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """
+        Let what a fixture of a wider scope opens stay as long as the fixture does.
+        """
+        before = None if request.scope == "function" else self._check.look()
+        try:
+            return (yield)
+        finally:
+            if before is not None:
+                self._check.adopt(fixturedef, before)
+
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """
+        Let what it opened stay no longer.
+        """
+        self._check.release(fixturedef)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None]:
+        """
+        Have pytest-asyncio make a virtual loop for a test that asks for `virtual_clock`.
+
+        Its hook is there for these tests only: it changes all tests for which there is one.
+        """
+        if "virtual_clock" not in metafunc.fixturenames:
+            return (yield)
+        plugins = metafunc.config.pluginmanager
+        plugins.register(self.clocks, "sessionstate-clocks")
+        try:
+            return (yield)
+        finally:
+            plugins.unregister(self.clocks)
+
+    def pytest_sessionfinish(self) -> None:
+        """
+        Write the report.
+        """
+        self.reports.write()
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """
+        Say where the report is.
+        """
+        if self.reports.written is not None:
+            terminalreporter.write_line(f"sessionstate: wrote {self.reports.written}")
+
+    def _of(self, item: pytest.Item) -> tuple[Mode, list[str]]:
+        """Return the mode of a test, and what it may leave."""
+        mode: Mode = self._mode
+        ignore = list(self._ignore)
+        for mark in reversed(list(item.iter_markers("sessionstate"))):
+            for given in mark.args:
+                mode = _mode(given)
+            patterns = mark.kwargs.get("ignore", ())
+            if isinstance(patterns, str):
+                raise pytest.UsageError(
+                    f"{item.nodeid}: ignore must be a list of patterns, not {patterns!r}: write "
+                    f"ignore=[{patterns!r}]"
+                )
+            ignore += patterns
+        return mode, ignore
+
+    def _left(self, item: pytest.Item) -> str:
+        """Return the text of what a test leaves; an empty one if that is nothing."""
+        mode, ignore = self._of(item)
+        left = [] if mode == "off" else self._check.end(ignore)
+        return told(item.nodeid, left) if left else ""
+
+
+def told(test: str, left: list[Leftover]) -> str:
+    """Return what people read of a test that left something."""
+    example = f"{left[0].kind} {left[0].name}"
+    return f"{listed(f'{test} left open', left)}\n{ADVICE.format(example=example)}"
+
+
+def _mode(given: object) -> Mode:
+    if given not in MODES:
+        raise pytest.UsageError(
+            f"sessionstate must be one of {', '.join(map(repr, MODES))}, not {given!r}"
+        )
+    return cast("Mode", given)
+
+
+def _settle(given: str) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < inf:
+        raise pytest.UsageError(
+            f"sessionstate_settle must be a number of seconds, at least 0, not {given!r}"
+        )
+    return seconds
+
+
+def _is_async(item: pytest.Item) -> bool:
+    function: Any = getattr(item, "obj", None)
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    return inspect.iscoroutinefunction(inner)
+
+
+# Virtual time
+
+
+class Clocks:
+    """
+    The virtual clock of the test that runs, for its loop and for its fixtures.
+    """
+
+    def __init__(self) -> None:
+        self._clock: VirtualClock | None = None
+        self._loop: VirtualLoop | None = None
+
+    def forget(self) -> None:
+        """Have the next test begin at 0, unless its loop is that of the one before."""
+        self._clock = None
+
+    def current(self) -> VirtualClock:
+        """Return the clock of the test's loop, or the one that its loop will have."""
+        if self._loop is not None and not self._loop.is_closed():
+            return self._loop.clock
+        if self._clock is None:
+            self._clock = VirtualClock()
+        return self._clock
+
+    def new_event_loop(self) -> VirtualLoop:
+        """Make the test's loop."""
+        self._loop = self.current().new_event_loop()
+        return self._loop
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_asyncio_loop_factories(self) -> Mapping[str, Callable[[], VirtualLoop]]:
+        """
+        Tell pytest-asyncio how to make it.
+        """
+        return {"virtual": self.new_event_loop}
+
+
+def _plugin(request: pytest.FixtureRequest) -> Plugin:
+    plugin: Any = request.config.pluginmanager.get_plugin("sessionstate-check")
+    return cast("Plugin", plugin)
+
+
+@pytest.fixture
+def virtual_clock(request: pytest.FixtureRequest) -> VirtualClock:
+    """
+    Give a `sessionstate.testing.VirtualClock`; pytest-asyncio runs the test by it.
+    """
+    return _plugin(request).clocks.current()
+
+
+@pytest.fixture
+def virtual_anyio_backend(virtual_clock: VirtualClock) -> tuple[str, dict[str, Any]]:
+    """
+    Give what `anyio_backend` returns, so that anyio's plugin runs the test by `virtual_clock`.
+    """
+    return "asyncio", {"loop_factory": virtual_clock.new_event_loop}
+
+
+@pytest.fixture
+def leakcheck(request: pytest.FixtureRequest) -> LeakCheck:
+    """
+    Give `run(request, **options)`, which fails the test if requests leave something behind.
+    """
+    return LeakCheck(request, _plugin(request).reports)
