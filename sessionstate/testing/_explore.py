@@ -141,7 +141,8 @@ def explore(
         only: One point, such as ``"each@17#2"``, to replay that run alone.
         most: How many runs of each mode at most, chosen by *seed*; None for all there are.
         seed: Chooses the points where not all are taken.
-        budget: Real seconds after which no more runs begin, in any mode; None for no limit.
+        budget: Real seconds after which no more runs begin; points come in mixed order then. None
+            for no limit.
         eager: Use eager tasks (Python 3.12 and later).
         raises: What else the scenario may raise when it is disturbed, besides `CancelledError` and
             `Injected`.
@@ -183,15 +184,17 @@ def explore(
         plan = {point.mode: [point]}
     runs: Counter[Mode] = Counter()
     failures: list[Failure] = []
-    for mode, all_points in plan.items():
-        for point in _choose(all_points, most, seed):
-            if budget is not None and time.monotonic() - began > budget:
-                break
-            again = repeatable and sum(runs.values()) % REPEATED == 0
-            runs[mode] += 1
-            failure = _disturb(described, terms, point, again=again)
-            if failure is not None:
-                failures.append(failure)
+    chosen_points = [each for of_mode in plan.values() for each in _choose(of_mode, most, seed)]
+    if budget is not None:  # what is left out is to be of every kind
+        random.Random(seed).shuffle(chosen_points)  # noqa: S311 - repeatable
+    for number, point in enumerate(chosen_points):
+        if budget is not None and time.monotonic() - began > budget:
+            break
+        again = repeatable and number % REPEATED == 0
+        runs[point.mode] += 1
+        failure = _disturb(described, terms, point, again=again)
+        if failure is not None:
+            failures.append(failure)
     exploration = Exploration(
         scenario=described.name,
         steps=calm.course.steps,

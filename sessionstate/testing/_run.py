@@ -129,7 +129,7 @@ class Run:
         world = ready.result()
         watch.start(spare=self._host)
         self._main = loop.create_task(self._be_main(world), name=self.scenario.name)
-        self._until(self._main, self._after(self.time_limit))
+        self._until(self._main, within=self.time_limit)
         self._main_steps, self.took = watch.steps, loop.time()
         self.waited_at = self._interference.waits_at
         if not self._main.done():
@@ -138,15 +138,15 @@ class Run:
                 f"{self.waited_at}"
             )
             self._main.cancel()
-            self._until(self._main, self._after(self.time_limit))
-        self._until(self._after(self.terms.settle))
+            self._until(self._main, within=self.time_limit)
+        self._until(within=self.terms.settle)
         watch.stop()
         self.threads = loop.threads
         if self.scenario.check is not None:
             self._ask(self.scenario.check, world)
         stop.set()
-        self._until(self._host, self._after(self.time_limit))
-        self._until(self._after(self.terms.settle))
+        self._until(self._host, within=self.time_limit)
+        self._until(within=self.terms.settle)
 
     async def _be_host(self, ready: asyncio.Future[Any], stop: asyncio.Event) -> None:
         async with await self.scenario.make() as world:
@@ -170,25 +170,23 @@ class Run:
                 await answer
 
         asked = self._loop.create_task(ask(), name="check")
-        self._until(asked, self._after(self.time_limit))
+        self._until(asked, within=self.time_limit)
         if not asked.done():
             self.problems.append(f"the check has not ended after {self.time_limit:g} s")
         elif not asked.cancelled() and (error := asked.exception()) is not None:
             self.problems.append(f"check: {type(error).__name__}: {error}")
 
-    def _after(self, seconds: float) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = self._loop.create_future()
-        self._loop.call_later(seconds, _resolve, future)
-        return future
-
-    def _until(self, *any_of: asyncio.Future[Any]) -> None:
+    def _until(self, *any_of: asyncio.Future[Any], within: float | None = None) -> None:
         """
-        Run the loop until one of the futures is done.
+        Run the loop until one of the futures is done, or so many seconds went by.
         """
-        done: asyncio.Future[None] = self._loop.create_future()
+        over: asyncio.Future[None] = self._loop.create_future()
         for each in any_of:
-            each.add_done_callback(lambda _: _resolve(done))
-        self._loop.run_until_complete(done)
+            each.add_done_callback(lambda _: _resolve(over))
+        limit = None if within is None else self._loop.call_later(within, _resolve, over)
+        self._loop.run_until_complete(over)
+        if limit is not None:
+            limit.cancel()
 
     # The injection
 
@@ -197,7 +195,7 @@ class Run:
         if point is None or self._main is None:
             return
         if self._scope_cancelled and not self._main.done():
-            waiter = self._main._fut_waiter  # type: ignore[attr-defined]
+            waiter: Any = self._main._fut_waiter  # type: ignore[attr-defined]
             if waiter is not None and not waiter.done():
                 self._waited_in_cancelled_scope = True
         if step == point.step:
@@ -295,7 +293,7 @@ class Run:
             task.cancel()
         try:
             if left:
-                self._until(_all(loop, left), self._after(self.time_limit))
+                self._until(_all(loop, left), within=self.time_limit)
             loop.run_until_complete(loop.shutdown_asyncgens())
         except (DeadlockError, LivelockError) as exc:
             self.problems.append(f"it hangs even afterwards: {exc}")

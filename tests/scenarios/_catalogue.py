@@ -61,7 +61,7 @@ class Scenario:
             raises=(SessionError, *self.raises),
             ignore=NO_PROBLEMS,
             repeatable=self.repeatable,
-            settle=FOR_EVER if self.repeatable else 0.2,
+            settle=FOR_EVER if self.repeatable else 5.0,
             **options,
         )
 
