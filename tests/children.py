@@ -42,6 +42,16 @@ def stubborn() -> None:
     time.sleep(1000)
 
 
+def reader() -> None:
+    """
+    Ignore SIGTERM, and end with 5 when there is nothing more to read.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    say(os.getpid())
+    sys.stdin.buffer.read()
+    sys.exit(5)
+
+
 def polite() -> None:
     """
     Say something when asked to end, and end.

@@ -18,6 +18,7 @@ from sessionstate import (
     _processes,
 )
 from tests.trees import (
+    PATIENCE,
     can_ask,
     child,
     descriptors,
@@ -152,6 +153,16 @@ class TestEnd:
         assert process.stdout is not None
         with pytest.raises(anyio.ClosedResourceError):
             await process.stdout.receive()
+
+    @needs_posix
+    async def test_its_stdin_is_closed(self, s: Session) -> None:
+        """
+        The end closes the stdin of a process, and one that ends by that is not killed.
+        """
+        process = await s.open_process(child("reader"), grace=PATIENCE)
+        await lines(process, 1)
+        await s.aclose()
+        assert process.returncode == 5
 
     @needs_posix
     async def test_one_that_ignores_it_is_killed(self, s: Session) -> None:
