@@ -109,9 +109,9 @@ def orphaned(session: Session, now: float) -> tuple[str, str] | None:
             return "not left", f"{holder.where} has not left it, and that task is done"
     if supervisor._bells.queue.next_tick() < now - GRACE:
         for step in session._steps or ():
-            if isinstance(step, Vacating):
+            if isinstance(step, Vacating) and step.tenancy._chunk is not None:
                 late = now - step.tenancy.due
-                if step.tenancy._chunk is not None and late > GRACE:
+                if late > GRACE:
                     return "late container", (
                         f"{step.where} has an entry that was to go {late:.3g} s ago"
                     )

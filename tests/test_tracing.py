@@ -25,6 +25,7 @@ from sessionstate import (
 )
 from sessionstate._last import abandon
 from sessionstate._leaks import VARIABLE
+from sessionstate._sites import site
 from sessionstate._traces import FRAMES, Trace, opened_by, owned_from, trace_of, used_at
 from sessionstate._tracing import SAMPLED, TRACES
 from sessionstate.testing import VirtualClock
@@ -545,3 +546,10 @@ def test_a_record_without_a_session() -> None:
     A record that was never taken tells nothing.
     """
     assert Trace([]).stack() == Trace([]).uses(0.0) == ()
+
+
+def test_no_place() -> None:
+    """
+    Where no code leads, as in a thread that C code began, there is no place.
+    """
+    assert site(None) is None
