@@ -172,10 +172,13 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def stress(session: nox.Session) -> None:
     """
-    The long forms of the tests.
+    Every scenario disturbed at every point, within a budget, and the long forms of the tests.
+
+    For example ``nox -s stress -- --budget 10m``; the options are those of the scenarios' program.
     """
     install(session, "test", extras="demo,examples")
-    session.run("pytest", "-m", "stress", *session.posargs)
+    session.run("python", "-m", "tests.stress", *session.posargs)
+    session.run("pytest", "-m", "stress")
 
 
 @nox.session
@@ -240,11 +243,11 @@ def wheel(session: nox.Session) -> None:
         apart = (
             *PROGRAMS,
             "*machine",
-            "*injection*",
             "*processes*",
             "last_layers",
             "mutants",
             "run*",
+            "scenarios",
         )
         command = [python, "-m", "pytest", *without(*apart), *session.posargs]
         session.run(*command, env={"PYTHONPATH": None}, external=True)

@@ -1,0 +1,3 @@
+"""
+The long form of `tests/test_scenarios.py`: every point of every scenario, on all cores.
+"""
