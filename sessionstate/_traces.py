@@ -36,7 +36,7 @@ class Trace:
 
     session: Session | None
     accesses: tuple[tuple[CodeType, int, float], ...]
-    """Where the session was used last, and when; the newest first, and no place twice."""
+    """Code, line and time of the last uses; the newest first, and no line twice."""
     kind: str
     """What kind of orphan it was found to be, if it was."""
     period: int
@@ -83,10 +83,12 @@ class Trace:
 
     def used(self, frame: FrameType, when: float) -> None:
         """Record a use of the session."""
-        found = site(frame)
+        found = outside(frame)
         if found is not None:
-            others = [each for each in self.accesses if each[:2] != found]
-            self.accesses = ((*found, when), *others[: ACCESSES - 1])
+            # By line: 3.12 has another instruction for a call once it is specialised.
+            where = (found.f_code, found.f_lineno)
+            others = [each for each in self.accesses if each[:2] != where]
+            self.accesses = ((*where, when), *others[: ACCESSES - 1])
 
     def stack(self) -> tuple[str, ...]:
         """Return the places of the opening, the innermost first."""
@@ -97,8 +99,8 @@ class Trace:
     def uses(self, now: float) -> tuple[str, ...]:
         """Return the places of the last uses, the newest first."""
         return tuple(
-            f"{place_in(code, lasti)}, {now - when:.3g} s ago"
-            for code, lasti, when in self.accesses
+            f"{code.co_filename}:{line} in {code.co_qualname}, {now - when:.3g} s ago"
+            for code, line, when in self.accesses
         )
 
 

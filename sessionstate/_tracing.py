@@ -11,7 +11,6 @@ import asyncio
 import sys
 from math import inf
 from random import Random
-from types import CodeType
 from typing import TYPE_CHECKING, Final
 
 from ._events import logger
@@ -91,7 +90,7 @@ class Tracer:
         self._level = level
         self._free: list[Trace] = []
         self._traces = [Trace(self._free) for _ in range(TRACES[level])]
-        self._sites: dict[tuple[CodeType, int, str], Reported] = {}
+        self._sites: dict[tuple[str, str], Reported] = {}
         self._periods = 0
         self._handle: asyncio.Handle | None = None
         self._planned = 0.0
@@ -194,7 +193,7 @@ class Tracer:
 
     def _reported(self, session: Session, kind: str) -> Reported:
         """Return what is remembered of the place that opened *session*."""
-        key = (session._code, session._lasti, kind)
+        key = (session.opened_where, kind)
         reported = self._sites.pop(key, None)
         if reported is None:
             if len(self._sites) >= SITES:  # then the one that nothing was found of for longest

@@ -85,7 +85,7 @@ async def abandon_block(supervisor: Supervisor, id: str) -> Any:
     Enter a block in a task that ends inside of it; return the block.
     """
     block = supervisor.session(id)
-    await asyncio.create_task(block.__aenter__())
+    await asyncio.create_task(block.__aenter__(), name="connection")
     return block
 
 
@@ -144,7 +144,7 @@ class TestKinds:
             await asyncio.sleep(0)
             assert kinds(traced) == [("a", "not left")]
             (leak,) = traced.leaks()
-            assert leak.why.startswith("owner in Task-")
+            assert leak.why.startswith("owner in connection at ")
             assert leak.why.endswith(" has not left it, and that task is done")
             await block.__aexit__(None, None, None)
             assert traced.leaks() == []
