@@ -54,6 +54,8 @@ class Counts:
         self._first_endless = "", ""
         self._before: weakref.WeakSet[Session] = weakref.WeakSet()
         self._tasks: weakref.WeakSet[Task] = weakref.WeakSet(asyncio.all_tasks())
+        self._files = open_files()
+        self._threads = weakref.WeakSet(threading.enumerate())
         self.look()
         for supervisor in self.supervisors():
             self._before.update(supervisor.values())
@@ -89,12 +91,18 @@ class Counts:
         Find the containers, caches and closed sessions that the collector knows.
         """
         self._closed.clear()
+        wanted: dict[type, bool] = {}  # a look at a type is dear, among a million objects
         for each in gc.get_objects():
-            mro: tuple[type, ...] = type(each).__mro__
-            if mro[0] is Session and each.state is SessionState.CLOSED:
-                self._closed.append(weakref.ref(each))
-            elif not KEPT.isdisjoint(mro):
+            kind: Any = type(each)
+            known = wanted.get(kind)
+            if known is None:
+                known = wanted[kind] = kind is Session or not KEPT.isdisjoint(kind.__mro__)
+            if not known:
+                continue
+            if kind is not Session:
                 self._kept[id(each)] = weakref.ref(each)
+            elif each.state is SessionState.CLOSED:
+                self._closed.append(weakref.ref(each))
 
     def kept(self) -> list[Any]:
         """
@@ -143,9 +151,14 @@ class Counts:
             lambda: next((f"{name}, pid {pid}", "") for pid, name in processes.items()),
         )
         files = open_files()
-        yield Count("file descriptors", "descriptors", len(files), lambda: (_last(files), ""))
+        yield Count("file descriptors", "descriptors", len(files), lambda: (self._newer(files), ""))
         threads = threading.enumerate()
-        yield Count("threads", "threads", len(threads), lambda: (threads[-1].name, ""))
+        new = [each.name for each in threads if each not in self._threads]
+        yield Count("threads", "threads", len(threads), lambda: (next(iter(new), ""), ""))
+
+    def _newer(self, files: dict[int, str]) -> str:
+        new = (f"{fd}, {what}" for fd, what in files.items() if self._files.get(fd) != what)
+        return next(new, "")
 
     def _referenced(self) -> list[Session]:
         return [each for ref in self._closed if (each := ref()) is not None]
@@ -185,10 +198,6 @@ def _task(tasks: list[Task]) -> tuple[str, str]:
 def _made(task: Task) -> tuple[int, str]:
     name = task.get_name()
     return len(name), name  # Task-9 was made before Task-10
-
-
-def _last(files: dict[int, str]) -> str:
-    return f"{max(files)}, {files[max(files)]}" if files else ""
 
 
 def name_of(container: object) -> str:

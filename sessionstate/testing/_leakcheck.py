@@ -13,6 +13,7 @@ from typing import Final
 
 from ._counts import Counts
 from ._leak_report import LeakReport
+from ._leak_text import SMALL
 from ._quiescence import Advance, Quiescence
 from ._sampling import Sampler, callers, deepen, frozen, tracing
 from ._verdicts import FEWEST_SAMPLES, LeakRow, Verdict, deciding, more_rounds, overall
@@ -107,10 +108,11 @@ async def leakcheck(
                 sampler.take(number)
                 if progress is not None:
                     progress(number + 1, rounds)
-        rows = sampler.rows(requests, dropped, floor)  # who holds what, the frozen do not tell
-        verdict = overall(rows)
-        if ours and verdict is not Verdict.BOUNDED:
-            rows = await _with_callers(rows, drive, quiescence)
+            rows = sampler.rows(requests, dropped, floor)
+            verdict = overall(rows)
+            if ours and verdict is not Verdict.BOUNDED:
+                rows = await _with_callers(rows, drive, quiescence)
+        rows = sampler.named(rows)
     needs = 0
     if verdict is Verdict.INCONCLUSIVE:
         undecided = [row for row in deciding(rows) if row.verdict is verdict]
@@ -190,11 +192,13 @@ async def _with_callers(
     """
     Make one more round with whole stacks, and say of the sites that grow who called.
     """
-    growing = [row.name for row in rows if row.kind == "site"][:SHOWN]
+    growing = [row.name for row in rows if row.kind == "site" and row.slope > row.floor * SMALL]
+    if not growing:
+        return rows
     deepen()
     await drive.round()
     await quiescence.reach()
-    found = callers(frozenset(growing))
+    found = callers(frozenset(growing[:SHOWN]))
     return [
         replace(row, where=found.get(row.name, "")) if row.kind == "site" else row for row in rows
     ]
@@ -213,7 +217,7 @@ def _takes_number(request: Request) -> bool:
         )
     try:
         signature = inspect.signature(request)
-    except ValueError:  # of what is written in C it is not always known
+    except (TypeError, ValueError):  # of what is written in C it is not always known
         return False
     takes = {number: _accepts(signature, *range(number)) for number in (0, 1)}
     if not any(takes.values()):

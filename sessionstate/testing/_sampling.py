@@ -15,6 +15,7 @@ import tracemalloc
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,9 @@ OWN: Final = str(Path(sessionstate.__file__).parent)
 LIBRARIES: Final = (OWN, *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 DEPTH: Final = 24
 """Frames of the round that asks for callers."""
+
+NAMED: Final = 8
+"""Containers whose names are looked for, which takes a look at everything there is."""
 
 Site = tuple[str, int]
 
@@ -86,7 +90,7 @@ class Sampler:
         for container, entries, oldest in self._quiescence.endless:
             kept = self._containers.get(id(container))
             if kept is None:
-                kept = Series(type(container).__name__, "container", "entries", self._rounds)
+                kept = Series(_address(container), "container", "entries", self._rounds)
                 self._containers[id(container)] = kept
             kept.values[round_] = entries
             kept.example = f"oldest key {oldest}"
@@ -103,8 +107,6 @@ class Sampler:
         """
         Judge everything; what decides first, and what grows most, comes first.
         """
-        for container, _, _ in self._quiescence.endless:
-            self._containers[id(container)].name = name_of(container)
         counted = (*self._counted.values(), *self._containers.values())
         grown = [each for each in self._sites.values() if max(each.values) > floor * SMALL]
         sites = [_row(each, requests, dropped, floor) for each in grown]
@@ -115,6 +117,18 @@ class Sampler:
             *sites,
             *(_row(each, requests, dropped, floor) for each in sums),
         ]
+
+    def named(self, rows: list[LeakRow]) -> list[LeakRow]:
+        """
+        Call the first containers by their names: what is frozen does not tell who holds them.
+        """
+        containers = [container for container, _, _ in self._quiescence.endless[:NAMED]]
+        names = {_address(each): name_of(each) for each in containers}
+        return [replace(row, name=names.get(row.name, row.name)) for row in rows]
+
+
+def _address(container: object) -> str:
+    return f"{type(container).__name__} at {id(container):#x}"
 
 
 def _row(series: Series, requests: int, dropped: int, floor: float) -> LeakRow:
@@ -166,7 +180,6 @@ def frozen() -> Iterator[None]:
     """
     Keep the collector from what is there already: its looks would take most of the time.
     """
-    gc.collect()
     gc.freeze()
     try:
         yield

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import ceil, isfinite
+from math import ceil
 from typing import Final, Literal
 
 from ._slopes import Slope
@@ -131,7 +131,6 @@ def more_rounds(row: LeakRow, rounds: int, dropped: int) -> int:
     elif kept >= FEWEST_SAMPLES:
         # The interval narrows with the power 3/2 of the number of samples.
         distance = max(abs(row.slope - row.floor), 0.1 * row.floor, 1.0)
-        width = row.high - row.low
-        ratio = width / distance if isfinite(width) else 2.0
+        ratio = (row.high - row.low) / distance
         wanted = kept * min(max(ratio ** (2 / 3), 1.5), 8.0)
     return max(1, ceil(wanted * rounds / kept) - rounds)
