@@ -230,6 +230,30 @@ class TestWhatIsLeft:
         )
         assert "supervisor dropped: it was entered and not left" in text(result)
 
+    def test_keeps_nothing_alive(self, run: Run) -> None:
+        """
+        What was left in a closed loop is noted, not held: it goes when the program lets go of it.
+        """
+        result = run(
+            """
+            import gc, weakref
+
+            def test_drops():
+                async def main():
+                    supervisor = await Supervisor().__aenter__()
+                    session = await supervisor.open("a")
+                    session.callback(print)
+                    supervisor._expiry.stop()
+                    return weakref.ref(session), weakref.ref(supervisor)
+                refs = asyncio.run(main())
+                gc.collect()
+                assert [ref() for ref in refs] == [None, None]
+            """,
+            "-Wignore::ResourceWarning",
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        assert "callback a: print" in text(result)
+
     def test_loop_of_ones_own(self, run: Run) -> None:
         """
         `asyncio.run` in a test cancels tasks by design; what does not end by that is left.

@@ -21,6 +21,7 @@ from ._leftovers import Census, Key, Leftover, Loop, activity, census, ignored, 
 from ._settling import settle, settle_outside
 
 TASK: Final = "asyncio task"
+Name = tuple[str, str, str | None]
 
 
 class Check:
@@ -34,7 +35,8 @@ class Check:
         self._adopted: dict[object, Census] = {}
         """What fixtures of a wider scope opened, which may stay as long as they do."""
         self._before: Census | None = None
-        self._gone_with_loop: dict[Key, Leftover] = {}
+        self._gone_with_loop: dict[Name, Leftover] = {}
+        """What was left when its loop was closed. Nothing of it is kept alive by that."""
         self._undo: list[tuple[str, Callable[..., Any]]] = []
 
     # Loops
@@ -101,7 +103,7 @@ class Check:
             for key, leftover in before.items():
                 # Tasks of the test's own loop are its own; asyncio.run() in it cancels by design.
                 if self._runs_in_loop if leftover.kind == TASK else key in after:
-                    self._gone_with_loop[key] = leftover
+                    self._gone_with_loop[_name(leftover)] = leftover
             del alive
 
     # A test
@@ -135,20 +137,18 @@ class Check:
     def end(self, ignore: Iterable[str]) -> list[Leftover]:
         """Return what the test leaves."""
         patterns = tuple(ignore)
-        left: dict[Key, Leftover] = {}
+        left: list[Leftover] = []
         if self._concerns():
             earlier, loops = self._earlier(), self._open_loops()
 
             def look() -> list[Leftover]:
-                nonlocal left
-                left = census(*loops)._new(earlier)
-                left = {key: each for key, each in left.items() if not ignored(each, patterns)}
-                return [each for key, each in left.items() if key not in self._gone_with_loop]
+                found = census(*loops).since(earlier, ignore=patterns)
+                return [each for each in found if _name(each) not in self._gone_with_loop]
 
-            settle_outside(look, loops, self._settle)
+            left = settle_outside(look, loops, self._settle)
         self._before = None
-        left = self._gone_with_loop | left
-        return [each for each in left.values() if not ignored(each, patterns)]
+        gone, self._gone_with_loop = self._gone_with_loop, {}
+        return [each for each in gone.values() if not ignored(each, patterns)] + left
 
     def _concerns(self) -> bool:
         return self._always or activity() != self._activity
@@ -161,3 +161,7 @@ class Check:
 
     def _open_loops(self) -> list[Loop]:
         return [loop for loop in dict.fromkeys(self._loops.values()) if not loop.is_closed()]
+
+
+def _name(leftover: Leftover) -> Name:
+    return leftover.kind, leftover.name, leftover.opened_where
