@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 ALONE = ("-p", "no:sessionstate")
 PLUGIN = (*ALONE, "-p", "sessionstate.testing.plugin")
-QUICK = "-osessionstate_settle=0.1"
+QUICK = "-osessionstate_settle=0.02"
+PATIENT = "-osessionstate_settle=10"
 PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispytest")
 HEAD = """
 import asyncio
@@ -167,6 +168,7 @@ class TestWhatIsLeft:
                 await asyncio.sleep(0)
                 kept[-1].cancel()
             """,
+            PATIENT,
             "--sessionstate=strict",
         ).assert_outcomes(passed=1)
 
@@ -298,6 +300,27 @@ class TestWhatIsLeft:
             """,
             "--sessionstate=strict",
         ).assert_outcomes(passed=1)
+
+    def test_of_unittest(self, run: Run) -> None:
+        """
+        An async test case of unittest is looked at as any other.
+        """
+        result = run(
+            """
+            import unittest
+
+            class TestCase(unittest.IsolatedAsyncioTestCase):
+                async def test_leaves(self):
+                    kept.append(asyncio.create_task(asyncio.sleep(1000), name="mine"))
+
+                async def test_ends(self):
+                    async with Supervisor():
+                        pass
+            """,
+            "--sessionstate=strict",
+        )
+        result.assert_outcomes(passed=2, errors=1)
+        assert "asyncio task mine: sleep" in text(result)
 
     def test_loop_that_was_closed(self, run: Run) -> None:
         """
@@ -597,7 +620,7 @@ class TestVirtualClock:
         result = run(
             """
             async def test_soon(virtual_clock):
-                kept.append(asyncio.create_task(asyncio.sleep(0.09)))
+                kept.append(asyncio.create_task(asyncio.sleep(0.015)))
 
             async def test_later(virtual_clock):
                 kept.append(asyncio.create_task(asyncio.sleep(1000)))

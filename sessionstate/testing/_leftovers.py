@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sessionstate import _last
 from sessionstate._dependants import Vacating
@@ -228,7 +228,7 @@ def _of_session(session: Session, own: set[object]) -> Iterator[tuple[Key, Lefto
         leftover = Leftover(each.kind, f"{session.id}: {each.name}", None, reason, where)
         yield ("resource", ref, each.kind, each.name, each.handle), leftover
         if isinstance(each.handle, Vacating):
-            yield from _overdue(cast("Any", each.handle._call).__self__._tenant(), owned=True)
+            yield from _overdue(each.handle.tenancy._tenant(), owned=True)
 
 
 def _why(session: Session) -> str:
