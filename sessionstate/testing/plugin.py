@@ -88,8 +88,8 @@ class Plugin:
         self._ignore: list[str] = config.getini("sessionstate_ignore")
         self._check = Check(_settle(config.getini("sessionstate_settle")))
         self._check.install()
-        self.clocks = Clocks()
-        self.reports = Reports(config)
+        self.clocks: Clocks = Clocks()
+        self.reports: Reports = Reports(config)
         config.add_cleanup(self._check.uninstall)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
