@@ -387,6 +387,14 @@ class TestIgnore:
         assert left.matches(pattern) is fits
         assert now.since(Census({}), ignore=[pattern]) == ([] if fits else [left])
 
+    @pytest.mark.parametrize("pattern", ["*/pool.py:*", r"*\pool.py:*"])
+    def test_of_windows(self, pattern: str) -> None:
+        """
+        A place on Windows is named with slashes as well.
+        """
+        left = Leftover("session", "a", None, None, "C:\\srv\\pool.py:12")
+        assert left.matches(pattern)
+
     def test_without_a_place(self) -> None:
         """
         What has no place is told in one line, and fits no place.

@@ -79,9 +79,12 @@ class Leftover:
     def matches(self, pattern: str) -> bool:
         """
         Tell whether *pattern*, as of `fnmatch`, fits ``kind name``, the name or the place.
+
+        A slash fits Windows' backslash, so that a pattern holds on every system.
         """
+        pattern = pattern.replace("\\", "/")
         known = f"{self.kind} {self.name}", self.name, self.opened_where or ""
-        return any(fnmatchcase(each, pattern) for each in known)
+        return any(fnmatchcase(each.replace("\\", "/"), pattern) for each in known)
 
 
 class LeftoverError(AssertionError):
