@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
+from time import process_time
 from typing import Any
 
 from sessionstate import ExpiringMap, LRUCache, Supervisor, session
@@ -156,6 +157,7 @@ class Outcome:
     low: float
     high: float
     seconds: float
+    cpu: float
     site: str
 
 
@@ -175,7 +177,9 @@ def outcome(case: str, seed: int) -> Outcome:
     """
     Run it, and keep what is shown.
     """
+    before = process_time()
     report = check(case, seed)
+    cpu = process_time() - before
     total = next(row for row in report.rows if row.kind == "total")
     site = next((row for row in report.leaks if row.kind == "site"), total)
     return Outcome(
@@ -186,6 +190,7 @@ def outcome(case: str, seed: int) -> Outcome:
         total.low,
         total.high,
         report.seconds,
+        cpu,
         site.example,
     )
 
@@ -205,7 +210,7 @@ def apart(case: str, seeds: int) -> list[Outcome]:
     return [Outcome(**each) for each in json.loads(done.stdout)]
 
 
-def line(case: str, runs: Sequence[Outcome]) -> str:
+def line(case: str, runs: Sequence[Outcome]) -> list[str]:
     """
     Return what is told of one case.
     """
@@ -214,10 +219,24 @@ def line(case: str, runs: Sequence[Outcome]) -> str:
     slope = median(run.slope for run in runs) / 1024
     truth = f"{LEAKS[case]} KB" if case in LEAKS else "0"
     slowest = max(run.seconds for run in runs)
-    return (
-        f"{case:<14} {truth:>6}  {found:>3} of {len(runs):<3} {unsure:>6}  {slope:>9.1f} KB"
-        f"  {median(run.seconds for run in runs):>7.1f} s  {slowest:>7.1f} s"
-    )
+    return [
+        case,
+        truth,
+        f"{found} of {len(runs)}",
+        str(unsure),
+        f"{slope:.1f} KB",
+        f"{median(run.cpu for run in runs):.1f} s",
+        f"{median(run.seconds for run in runs):.1f} s",
+        f"{slowest:.1f} s",
+    ]
+
+
+def show(cells: Sequence[str]) -> None:
+    """
+    Print a line of the table.
+    """
+    first, *others = cells
+    print(f"{first:<14}", *(f"{cell:>9}" for cell in others), flush=True)
 
 
 def main() -> None:
@@ -234,14 +253,13 @@ def main() -> None:
         print(json.dumps(runs))
         return
     print("4500 requests in 30 rounds; KB per 1000 requests\n")
-    print(
-        f"{'':<14} {'truth':>6}  {'leak':>10} {'unsure':>6}  {'median':>12}  {'median':>9}  slowest"
-    )
+    titles = ("", "truth", "leak", "unsure", "slope", "CPU", "time", "slowest")
+    show(titles)
     outcomes: list[Outcome] = []
     for case in CASES:
         runs = apart(case, options.seeds)
         outcomes += runs
-        print(line(case, runs), flush=True)
+        show(line(case, runs))
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in outcomes], indent=2))
 

@@ -1,0 +1,61 @@
+"""
+The examples that leak on purpose: the leak is found, and its mended twin is not blamed.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sessionstate.testing import LeakReport, Verdict, VirtualClock, leakcheck
+from tests.example_runs import EXAMPLES, load, output
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+LINES = {
+    "leaking_listener": 'news = [f"hello, client-{number}"]',
+    "leaking_error_path": '"request": {"session": name, "path": f"/sessions/{name}/messages"},',
+    "leaking_signatures": "seen.add(signed)",
+}
+
+
+def check(example: ModuleType, name: str) -> LeakReport:
+    """
+    Check one of the two twins of *example*, in fewer requests than it shows itself.
+    """
+
+    async def main() -> LeakReport:
+        async with example.serving() if hasattr(example, "serving") else nullcontext():
+            return await leakcheck(getattr(example, name), requests=30)
+
+    return VirtualClock().run(main())
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_leak_is_found_where_it_is(name: str) -> None:
+    """
+    The leaky twin is found out, and the line in it that allocates what stays.
+    """
+    report = check(load(name), "leaky")
+    assert report.verdict is Verdict.LEAK
+    sites = {row.name.rpartition(":")[0] for row in report.leaks if row.kind == "site"}
+    assert sites == {str(EXAMPLES / f"{name}.py")}
+    assert LINES[name] in {row.example for row in report.rows}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_mended_twin_is_bounded(name: str) -> None:
+    """
+    What is owned by a session, or forgets by time, is no leak.
+    """
+    assert check(load(name), "mended").verdict is Verdict.BOUNDED
+
+
+def test_prints_what_it_shows() -> None:
+    """
+    A reader who runs one sees both verdicts.
+    """
+    assert output("leaking_signatures") == ["leaky: leak", "mended: bounded"]

@@ -1,0 +1,324 @@
+"""
+What is told of a leak check: a line, a table, JSON, a page.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from sessionstate.testing import LeakError, LeakReport, LeakRow, Verdict
+from sessionstate.testing._leak_text import size
+
+ROUNDS = 10
+
+
+def row(name: str, kind: str, slope: float, verdict: Verdict | None, **values: object) -> LeakRow:
+    """
+    Return a row that grows evenly.
+    """
+    plain = LeakRow(
+        name=name,
+        kind=kind,  # type: ignore[arg-type]
+        unit="bytes",
+        slope=slope,
+        low=slope * 0.9,
+        high=slope * 1.1,
+        floor=8192.0,
+        verdict=verdict,
+        values=tuple(slope * number / 10 for number in range(ROUNDS)),
+    )
+    return replace(plain, **values)  # type: ignore[arg-type]
+
+
+def report(verdict: Verdict, *rows: LeakRow, total: LeakRow | None = None) -> LeakReport:
+    """
+    Return a report of 1000 requests.
+    """
+    total = total or row("memory allocated", "total", 28 * 1024.0, verdict)
+    return LeakReport(
+        subject="start_turn",
+        verdict=verdict,
+        rows=(*rows, total, row("memory of the process", "rss", 2**20, None)),
+        requests=1000,
+        requests_each=100,
+        rounds=ROUNDS,
+        dropped=3,
+        floor=8192.0,
+        needs=2900 if verdict is Verdict.INCONCLUSIVE else 0,
+        seconds=1.25,
+        notes=("a request raised ValueError('<b>')",),
+    )
+
+
+ENTRIES = row(
+    "ExpiringMap chat.tool_ids",
+    "container",
+    35.2,
+    Verdict.LEAK,
+    unit="entries",
+    floor=0.0,
+    low=33.9,
+    high=36.6,
+    example="oldest key 'chat-3'",
+)
+TASKS = row(
+    "asyncio tasks",
+    "invariant",
+    100.0,
+    Verdict.LEAK,
+    unit="tasks",
+    floor=0.0,
+    example="pump, Event.wait",
+    where="chat.py:88",
+)
+SITE = row(
+    "chat.py:90",
+    "site",
+    20 * 1024.0,
+    Verdict.LEAK,
+    example='seen.add("<b>")',
+    where="chat.py:12",
+)
+FLAT = row("memory allocated", "total", 0.0, Verdict.BOUNDED)
+HELD = row("threads", "invariant", 0.0, Verdict.BOUNDED, unit="threads", floor=0.0)
+
+
+class TestHeadline:
+    def first(self, *rows: LeakRow, total: LeakRow | None = None) -> str:
+        """
+        Return the first line of a leak's text.
+        """
+        return report(Verdict.LEAK, *rows, total=total).text().splitlines()[0]
+
+    def test_what_was_counted_comes_first(self) -> None:
+        """
+        The line names the count, its interval, the bytes, the oldest one, and when it will be full.
+        """
+        assert self.first(ENTRIES, SITE) == (
+            "LEAK start_turn: ExpiringMap chat.tool_ids +35.2 entries/1000 requests (33.9..36.6); "
+            "memory +28.0 KB/1000 requests (25.2 KB..30.8 KB); oldest key 'chat-3'; "
+            "would reach 1 GiB in 37.4 M requests"
+        )
+
+    def test_two_are_named(self) -> None:
+        """
+        Of several counts two are named; where the first comes from is said too.
+        """
+        text = self.first(TASKS, ENTRIES, replace(TASKS, name="timers"), total=FLAT)
+        assert text == (
+            "LEAK start_turn: asyncio tasks +100 tasks/1000 requests (90..110); "
+            "ExpiringMap chat.tool_ids +35.2 entries/1000 requests (33.9..36.6); "
+            "pump, Event.wait at chat.py:88"
+        )
+
+    def test_bytes_name_the_place(self) -> None:
+        """
+        Where nothing was counted, the line that allocates is named, and who called it.
+        """
+        assert self.first(SITE) == (
+            "LEAK start_turn: memory +28.0 KB/1000 requests (25.2 KB..30.8 KB); "
+            "most of it +20.0 KB at chat.py:90 called from chat.py:12; "
+            "would reach 1 GiB in 37.4 M requests"
+        )
+
+    def test_bytes_of_many_places(self) -> None:
+        """
+        Where no place stands out, the sum is named alone.
+        """
+        assert self.first() == (
+            "LEAK start_turn: memory +28.0 KB/1000 requests (25.2 KB..30.8 KB); "
+            "would reach 1 GiB in 37.4 M requests"
+        )
+
+    def test_a_large_leak_is_counted_in_requests(self) -> None:
+        """
+        Below a million, requests are not rounded.
+        """
+        large = row("memory allocated", "total", 2.0**30, Verdict.LEAK)
+        assert self.first(total=large).endswith("would reach 1 GiB in 1,000 requests")
+
+    def test_nothing_found(self) -> None:
+        """
+        Bounded says how little it grows; inconclusive says how many requests are missing.
+        """
+        bounded = report(Verdict.BOUNDED, HELD, total=FLAT).text()
+        assert bounded.startswith(
+            "BOUNDED start_turn: nothing is left of 1,000 requests; memory +0 B/1000 requests"
+        )
+        unsure = report(Verdict.INCONCLUSIVE).text()
+        assert unsure.startswith(
+            "INCONCLUSIVE start_turn: 1,000 requests do not tell; needs 2,900 more"
+        )
+
+
+class TestText:
+    def test_table(self) -> None:
+        """
+        The table has a line for each thing that matters, and one below for what is known of it.
+        """
+        table = report(Verdict.LEAK, ENTRIES, HELD, SITE).text().splitlines()[2:]
+        assert [" ".join(line.split()) for line in table] == [
+            "what per 1000 requests 99 % interval floor left",
+            "leak ExpiringMap chat.tool_ids +35.2 entries (33.9..36.6) 0 31.68",
+            "oldest key 'chat-3'",
+            "leak chat.py:90 +20.0 KB (18.0 KB..22.0 KB) 8.0 KB 18.0 KB",
+            'seen.add("<b>") called from chat.py:12',
+            "leak memory allocated +28.0 KB (25.2 KB..30.8 KB) 8.0 KB 25.2 KB",
+            "shown memory of the process +1.0 MB (921.6 KB..1.1 MB) 921.6 KB",
+            "",
+            "counted, and not growing: threads",
+            "1,000 requests in 10 rounds, 3 of them warm-up, in 1.2 s; RSS never decides",
+            "a request raised ValueError('<b>')",
+        ]
+
+    def test_few_samples(self) -> None:
+        """
+        An interval without ends is not written as one.
+        """
+        total = row("memory allocated", "total", 1.0, Verdict.INCONCLUSIVE, low=-inf, high=inf)
+        assert "(too few samples)" in report(Verdict.INCONCLUSIVE, total=total).text()
+
+    def test_places_are_short(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """
+        A place is told relative to the current directory, or to where modules are found.
+        """
+        monkeypatch.chdir(tmp_path)
+        site = replace(SITE, name=str(tmp_path / "app" / "chat.py:90"), where="")
+        text = report(Verdict.LEAK, site).text()
+        assert f"leak   {Path('app', 'chat.py')}:90" in text
+
+    @pytest.mark.parametrize(
+        ("number", "text"),
+        [(0, "0 B"), (-5, "-5 B"), (1023, "1,023 B"), (2**20, "1.0 MB"), (3 * 2**30, "3.0 GB")],
+    )
+    def test_size(self, number: int, text: str) -> None:
+        """
+        Bytes are told in the unit that makes them short.
+        """
+        assert size(number) == text
+
+
+class TestJson:
+    def test_whole(self) -> None:
+        """
+        Everything is there, with every sample; what has no limit is null.
+        """
+        endless = replace(SITE, low=-inf, high=inf)
+        found = json.loads(report(Verdict.LEAK, endless).as_json())
+        assert (found["verdict"], found["requests"], found["floor"]) == ("leak", 1000, 8192.0)
+        assert found["headline"].startswith("LEAK start_turn: ")
+        site = found["rows"][0]
+        assert (site["kind"], site["low"], len(site["values"])) == ("site", None, ROUNDS)
+        assert found["rows"][-1]["verdict"] is None
+
+
+class Page(HTMLParser):
+    """
+    What a page consists of.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.counts: dict[str, int] = {}
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """
+        Count a tag, and note what it loads.
+        """
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """
+        Count a tag that ends at once.
+        """
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        """
+        Close what was opened last.
+        """
+        assert self.open.pop() == tag
+
+
+class TestPage:
+    def test_is_whole_and_loads_nothing(self) -> None:
+        """
+        The page is well-formed, plots what the table shows, and names no other place.
+        """
+        text = report(Verdict.LEAK, ENTRIES, HELD, SITE, replace(SITE, low=-inf)).html()
+        page = Page(text)
+        assert page.open == []
+        assert page.links == []
+        assert "script" not in page.counts
+        assert page.counts["svg"] == page.counts["figure"] == 5
+        assert page.counts["circle"] == 5 * ROUNDS
+        assert page.counts["polygon"] == 4  # one has no interval
+        assert "b" not in page.counts, "what was raised is text"
+
+    def test_light_and_dark(self) -> None:
+        """
+        Its colours follow the reader's.
+        """
+        assert "@media (prefers-color-scheme: dark)" in report(Verdict.LEAK, SITE).html()
+
+    def test_flat_samples_have_a_plot(self) -> None:
+        """
+        Samples that are all the same are drawn too.
+        """
+        assert Page(report(Verdict.BOUNDED, total=FLAT).html()).counts["circle"] == 2 * ROUNDS
+
+    @pytest.mark.real_loop
+    def test_in_a_browser(self, tmp_path: Path) -> None:
+        """
+        A real browser draws it without a complaint.
+        """
+        browser = shutil.which("chromium") or shutil.which("chromium-browser")
+        if browser is None:
+            pytest.skip("there is no chromium on this machine")
+        page, picture = tmp_path / "leaks.html", tmp_path / "leaks.png"
+        page.write_text(report(Verdict.LEAK, ENTRIES, SITE).html(), encoding="utf-8")
+        command = [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+        ]
+        command += [f"--user-data-dir={tmp_path}/profile", f"--screenshot={picture}", page.as_uri()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        assert "CONSOLE" not in done.stderr
+        assert picture.stat().st_size > 10_000
+
+
+class TestRaising:
+    def test_the_text_is_the_error(self) -> None:
+        """
+        What a test shows of a leak is the whole table, beginning with the line.
+        """
+        leak = report(Verdict.LEAK, SITE)
+        with pytest.raises(LeakError) as caught:
+            leak.raise_for_leak()
+        assert str(caught.value) == leak.text()
+
+    def test_leaks_are_those_that_decide(self) -> None:
+        """
+        A site is no leak where the whole does not grow.
+        """
+        assert report(Verdict.LEAK, TASKS, SITE, total=FLAT).leaks == (TASKS,)
+        assert report(Verdict.BOUNDED, SITE, total=FLAT).leaks == ()
