@@ -325,3 +325,21 @@ class TestBounds:
         entries["new"] = 1
         assert 0 not in entries
         assert len(entries) == 301
+
+    def test_a_full_map_lets_go_of_what_has_expired_though_it_was_used_last(
+        self, hand: Hand
+    ) -> None:
+        """
+        What was used last and has expired goes before what was used long ago and has not.
+        """
+        entries = a_map(hand, idle=10, maxsize=301)
+        entries.set("expires", 0, ttl=10, idle=None)
+        for number in range(300):
+            entries[number] = number
+        hand.now += 9
+        for number in range(300):
+            entries.touch(number)
+        assert entries.touch("expires")
+        hand.now += 1
+        entries["new"] = 1
+        assert list(entries) == [*range(300), "new"]

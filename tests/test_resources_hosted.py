@@ -333,6 +333,19 @@ class TestHostedContext:
         assert log.count("entered") == log.count("left")
         assert supervisor.statistics().clean_up_errors == 0
 
+    async def test_end_cancels_the_entering(
+        self, s: Session, log: list[Any], clock: VirtualClock
+    ) -> None:
+        """
+        An end does not wait for what is being entered.
+        """
+        entering = asyncio.create_task(s.enter_async_context(Context(log)))
+        await clock.advance(0.5)
+        await s.aclose()
+        assert (clock.now, log) == (0.5, [])
+        with pytest.raises(SessionClosed):
+            await entering
+
     async def test_end_while_leaving_early(
         self, supervisor: Supervisor, s: Session, log: list[Any], clock: VirtualClock
     ) -> None:

@@ -233,6 +233,16 @@ class TestWithinItsTime:
         assert s.state == "closed"
         await asyncio.sleep(2 * LONG)
 
+    async def test_steps_share_it(self, clock: VirtualClock, log: list[str]) -> None:
+        """
+        Where less is left of shutdown_timeout than of close_timeout, the steps share that.
+        """
+        async with Supervisor(close_timeout=100, shutdown_timeout=10) as supervisor:
+            s = await supervisor.open("a")
+            s.push_async_callback(noted, log, "first", 1)
+            s.push_async_callback(asyncio.sleep, LONG)
+        assert (clock.now, log) == (5, ["first begins", "first"])
+
     async def test_sessions_that_had_not_begun_to_end(
         self, clock: VirtualClock, log: list[str]
     ) -> None:
