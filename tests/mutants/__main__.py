@@ -33,8 +33,10 @@ LEAST: Final = 0.95
 PATIENCE: Final = 120.0  # seconds for the tests that are expected to find a defect
 LONG: Final = 900.0  # for all others
 COPIED: Final = ("sessionstate", "tests", "pyproject.toml", "README.md", "docs", "examples")
-APART: Final = ("cli", "demo*", "documentation", "examples*", "mutants", "servers", "soak")
-"""Tests that are long, or of something else."""
+APART: Final = ("benchmarks*", "cli", "demo*", "documentation", "examples*", "machines", "mutants")
+"""Tests of something else, or of what tests."""
+SLOW: Final = ("leakcheck*", "plugin*", "processes*", "servers", "signals*", "soak", "run*")
+"""Those that are long, or depend on how busy the machine is: they run where they are expected."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def all_but(*names: str) -> list[str]:
     """
     Return what runs the quick tests but those of *names*.
     """
-    return ["tests", *(f"--ignore-glob={file_of(name)}" for name in (*APART, *names))]
+    return ["tests", *(f"--ignore-glob={file_of(name)}" for name in (*APART, *SLOW, *names))]
 
 
 def check_sound(mutants: Sequence[Mutant], tree: Path, *, hinted: bool) -> None:

@@ -120,7 +120,7 @@ CONTAINERS: Final = [
             pass
         if True:
             full""",
-        ("containers_expiring", "containers_expiring_machine"),
+        ("containers_expiring",),
     ),
     Mutant(
         "entry-weight-not-given-back",
@@ -172,7 +172,7 @@ CONTAINERS: Final = [
                 errors.append(error)
                 left.clear()
 """,
-        ("containers_expiring", "containers_lru"),
+        ("containers_expiring_mapping",),
     ),
     Mutant(
         "lru-evicts-the-newest",

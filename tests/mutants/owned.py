@@ -149,7 +149,7 @@ OWNED: Final = [
         """
                 pass
 """,
-        ("processes", "processes_left"),
+        ("processes",),
     ),
     Mutant(
         "process-not-asked",
@@ -180,7 +180,7 @@ OWNED: Final = [
         "_process_groups.py",
         "self._signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]",
         "self.popen.kill()",
-        ("processes", "processes_left"),
+        ("processes",),
     ),
     Mutant(
         "who-left-the-group",
@@ -188,7 +188,7 @@ OWNED: Final = [
         "_process_groups.py",
         "self._left = [*left.living, *known]",
         "self._left = []",
-        ("processes_left", "processes_misfortune"),
+        ("processes_left",),
     ),
     Mutant(
         "output-at-the-bound",
@@ -210,7 +210,7 @@ OWNED: Final = [
             found.touch()
         return default if found is None else found._slots.get(self._key, default)
 """,
-        ("state",),
+        ("state", "state_machine"),
     ),
     Mutant(
         "old-handle-new-life",
@@ -227,7 +227,7 @@ OWNED: Final = [
         """
             return self._sessions().get(id.id)
 """,
-        ("state",),
+        ("state", "state_machine"),
     ),
     Mutant(
         "factory-value-not-stored",
@@ -285,7 +285,7 @@ OWNED: Final = [
         if short.after >= self.high:
             return False
         short.over""",
-        ("memory",),
+        ("memory", "memory_machine"),
     ),
     Mutant(
         "held-ones-shed",
@@ -297,7 +297,7 @@ OWNED: Final = [
         """
                 session = next(iter(supervisor._live.values()), None)
 """,
-        ("memory",),
+        ("memory", "memory_machine"),
     ),
     Mutant(
         "high-mark-exclusive",

@@ -35,7 +35,7 @@ PROTOCOL: Final = [
         """
         supervisor._closing.pop(session.id, None)
 """,
-        ("abandoned", "last_layers", "shutdown"),
+        ("teardown",),
     ),
     Mutant(
         "live-by-id",
@@ -60,7 +60,7 @@ PROTOCOL: Final = [
         """
     ties = session._ties
 """,
-        ("lifecycle_machine", "expiry"),
+        ("lifecycle_machine",),
     ),
     Mutant(
         "interrupted-at-once",
@@ -131,7 +131,7 @@ PROTOCOL: Final = [
         """
             session._supervisor._counts.stuck += 1
 """,
-        ("close_protocol", "interruption"),
+        ("holders",),
     ),
     Mutant(
         "stuck-for-ever",
@@ -142,7 +142,7 @@ PROTOCOL: Final = [
         for block in""",
         """
         for block in""",
-        ("close_protocol", "interruption"),
+        ("holders",),
     ),
     Mutant(
         "cleaned-up-twice",
@@ -153,7 +153,7 @@ PROTOCOL: Final = [
         if self._timer""",
         """
         if self._timer""",
-        ("close_protocol", "interruption"),
+        ("holders",),
     ),
     Mutant(
         "on-close-twice",
@@ -206,7 +206,7 @@ PROTOCOL: Final = [
         "_teardown.py",
         "token = None if current.get(None) is session else current.set(session)",
         "token = None",
-        ("teardown", "resources"),
+        ("nothing_remains",),
     ),
     Mutant(
         "steps-first-in-first-out",
@@ -235,7 +235,7 @@ PROTOCOL: Final = [
             pass
         self._finish(session)
 """,
-        ("steps", "close_protocol", "session"),
+        ("steps",),
     ),
     Mutant(
         "budget-not-divided",
@@ -251,7 +251,7 @@ PROTOCOL: Final = [
         "_steps.py",
         "left = min(self._ends, supervisor._shutdown_ends) - now",
         "left = self._ends - now",
-        ("shutdown", "steps"),
+        ("shutdown",),
     ),
     Mutant(
         "step-not-cancelled",
@@ -279,7 +279,7 @@ PROTOCOL: Final = [
         "_steps.py",
         "supervisor._keep(task)",
         "pass",
-        ("steps", "shutdown"),
+        ("steps",),
     ),
     Mutant(
         "step-cancelled-before-it-ran",
@@ -291,7 +291,7 @@ PROTOCOL: Final = [
             return
 """,
         "\n",
-        ("steps", "injection"),
+        ("steps"),
     ),
     Mutant(
         "shield-dropped",
@@ -321,7 +321,7 @@ PROTOCOL: Final = [
         "_waiting.py",
         "with anyio.CancelScope(shield=True):",
         "with anyio.CancelScope(shield=False):",
-        ("close_protocol", "interruption"),
+        ("interruption",),
     ),
     Mutant(
         "wait-given-up",
@@ -333,7 +333,7 @@ PROTOCOL: Final = [
         """
             while False:
 """,
-        ("close_protocol", "interruption"),
+        ("waiting",),
     ),
     Mutant(
         "uncancel-forgotten",
@@ -493,7 +493,7 @@ PROTOCOL: Final = [
             return task if""",
         """
             return task if""",
-        ("resources_hosted", "injection"),
+        ("resources_hosted",),
     ),
     Mutant(
         "hosted-not-hidden",
@@ -504,7 +504,7 @@ PROTOCOL: Final = [
         if not""",
         """
         if not""",
-        ("resources_hosted", "close_protocol"),
+        ("steps",),
     ),
     Mutant(
         "task-crash-unnoticed",
