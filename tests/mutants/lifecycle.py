@@ -350,7 +350,7 @@ LIFECYCLE: Final = [
             await self._over
         except asyncio.CancelledError:
             with""",
-        ("shutdown"),
+        ("shutdown",),
     ),
     Mutant(
         "parents-hurried-first",

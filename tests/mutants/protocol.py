@@ -291,7 +291,7 @@ PROTOCOL: Final = [
             return
 """,
         "\n",
-        ("steps"),
+        ("steps",),
     ),
     Mutant(
         "shield-dropped",
