@@ -5,20 +5,17 @@ What is open is found by looking, and told from what was open before.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sessionstate import ExpiringMap, LRUCache, ReplayGuard, SessionMap, Supervisor
-from sessionstate.testing import LeftoverError, VirtualClock, census, no_leaks
+from sessionstate.testing import VirtualClock, census
 from sessionstate.testing._leftovers import Census, Leftover, activity, kept
-from sessionstate.testing._settling import pauses
 
 if TYPE_CHECKING:
     from tests.conftest import StartSupervisor
@@ -193,10 +190,9 @@ class TestCensus:
             await asyncio.sleep(100)
 
         task = asyncio.create_task(pump(), name="pump-1")
-        assert census().since(before)[0].name.startswith("pump-1: ")
         await asyncio.sleep(0)
         (left,) = census().since(before)
-        assert left.name.endswith("pump")
+        assert left.name.startswith("pump-1: ")
         assert str(left.reason).startswith(f"it waits at {__file__}:")
         assert f"\n    defined at {__file__}:" in left.text
         task.cancel()
@@ -402,140 +398,3 @@ class TestIgnore:
         left = Leftover("child process", "12, sleep")
         assert left.text == "child process 12, sleep"
         assert not left.matches("*.py:*")
-
-
-class TestNoLeaks:
-    async def test_says_what_is_left(self, supervisor: Supervisor) -> None:
-        """
-        A session that outlives the block is an error that names it.
-        """
-        with pytest.raises(
-            LeftoverError, match=r"(?s)still there:\n  session a, .*opened at"
-        ) as info:
-            async with no_leaks():
-                await supervisor.open("a")
-        assert names(info.value.leftovers) == ["session a"]
-        await supervisor.close("a")
-
-    async def test_lets_ends_come(self, supervisor: Supervisor) -> None:
-        """
-        What has been told to end has a moment for it.
-        """
-        async with no_leaks():
-            session = await supervisor.open("a")
-            session.push_async_callback(asyncio.sleep, 0.5)
-            session.close_soon()
-        assert session.close_reason is not None
-
-    async def test_does_not_wait_for_ever(
-        self, supervisor: Supervisor, clock: VirtualClock
-    ) -> None:
-        """
-        What takes longer than the moment is left.
-        """
-        with pytest.raises(LeftoverError, match="session a"):
-            async with no_leaks(settle=0.1):
-                session = await supervisor.open("a")
-                session.push_async_callback(asyncio.sleep, 0.5)
-                session.close_soon()
-        assert clock.now < 0.2
-        await session.wait_closed()
-
-    async def test_ignores(self, supervisor: Supervisor) -> None:
-        """
-        What is named may be left.
-        """
-        async with no_leaks(ignore=["session a*"]):
-            await supervisor.open("a1")
-        await supervisor.close("a1")
-
-    async def test_does_not_mask_an_error(self, supervisor: Supervisor) -> None:
-        """
-        The body's own error comes out, with a note of what is left.
-        """
-        with pytest.raises(KeyError) as info:
-            async with no_leaks():
-                await supervisor.open("a")
-                raise KeyError("mine")
-        assert "session a" in info.value.__notes__[0]
-        await supervisor.close("a")
-
-    @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what is open")
-    def test_collects_garbage_first(self) -> None:
-        """
-        What nothing but a cycle holds is not left.
-        """
-
-        class Held:
-            def __init__(self) -> None:
-                self.myself = self
-                self.pipe = os.pipe()
-
-            def __del__(self) -> None:
-                for each in self.pipe:
-                    os.close(each)
-
-        gc.disable()
-        try:
-            with no_leaks(settle=0):
-                Held()
-        finally:
-            gc.enable()
-
-    @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what is open")
-    def test_without_a_loop(self) -> None:
-        """
-        A plain ``with`` sees what needs no loop.
-        """
-        with pytest.raises(LeftoverError, match="file descriptor"), no_leaks(settle=0.03):
-            read, write = os.pipe()
-        os.close(read)
-        os.close(write)
-
-    def test_waits_without_a_loop(self) -> None:
-        """
-        What a thread is about to close has a moment for it.
-        """
-        with no_leaks(settle=60):
-            pipe = os.pipe()
-            timer = threading.Timer(0.05, lambda: [os.close(each) for each in pipe])
-            timer.start()
-        timer.join()
-
-    def test_stands_still_with_a_clock_moved_by_hand(self) -> None:
-        """
-        Where time is moved by hand it is not moved by the check, which ends all the same.
-        """
-        clock = VirtualClock(autojump=False)
-
-        async def main() -> None:
-            async with Supervisor() as supervisor:
-                with pytest.raises(LeftoverError):
-                    async with no_leaks():
-                        await supervisor.open("a")
-
-        clock.run(main())
-        assert clock.now == 0
-
-    @pytest.mark.parametrize(
-        ("options", "error", "words"),
-        [
-            ({"ignore": "session *"}, TypeError, r"write|\['session \*'\]"),
-            ({"settle": -1}, ValueError, "at least 0, not -1"),
-            ({"settle": float("nan")}, ValueError, "not nan"),
-        ],
-    )
-    def test_bad_input(self, options: dict[str, Any], error: type[Exception], words: str) -> None:
-        """
-        What cannot be meant says what to write instead.
-        """
-        with pytest.raises(error, match=words):
-            no_leaks(**options)
-
-    def test_pauses(self) -> None:
-        """
-        The first looks come soon, the later ones every tenth of a second, up to the end.
-        """
-        assert list(pauses(0.25)) == pytest.approx([0, 0.001, 0.005, 0.02, 0.1, 0.1, 0.024])
-        assert list(pauses(0)) == [0]
-        assert sum(pauses(1)) == pytest.approx(1)

@@ -1,0 +1,214 @@
+"""
+The plugin beside pytest-asyncio, anyio's plugin and pytest-xdist, and without them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sessionstate.testing import plugin
+from tests.plugin_runs import (
+    ALONE,
+    HEAD,
+    INI,
+    LEAVES_SESSION,
+    PLAIN,
+    PLUGIN,
+    QUICK,
+    REPORTED,
+    Run,
+    runs,
+    text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Iterator[Run]:
+    """
+    Give a function that runs tests with the plugin.
+    """
+    yield from runs(pytester)
+
+
+class TestVirtualClock:
+    def test_with_pytest_asyncio(self, run: Run) -> None:
+        """
+        With pytest-asyncio a test that asks for it runs by it, and others do not; names stay.
+        """
+        result = run(
+            """
+            from sessionstate.testing import VirtualLoop
+
+            async def test_moves(virtual_clock):
+                await asyncio.sleep(3600)
+                assert virtual_clock.now == 3600
+                await virtual_clock.advance(60)
+
+            async def test_begins_at_zero(virtual_clock):
+                assert virtual_clock.now == 0
+                async with Supervisor(idle_timeout=600) as supervisor:
+                    await supervisor.open("a")
+                    await virtual_clock.advance(610)
+                    assert "a" not in supervisor
+
+            async def test_real():
+                assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
+
+            def test_plain(virtual_clock):
+                virtual_clock.run(asyncio.sleep(10))
+                assert virtual_clock.now == 10
+            """,
+            "-v",
+        )
+        result.assert_outcomes(passed=4)
+        result.stdout.fnmatch_lines(["*::test_moves PASSED*", "*::test_real PASSED*"])
+
+    def test_in_a_wider_loop(self, run: Run) -> None:
+        """
+        In a loop of the module time goes on from test to test.
+        """
+        run(
+            """
+            pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+            async def test_first(virtual_clock):
+                await asyncio.sleep(10)
+
+            async def test_second(virtual_clock):
+                assert virtual_clock.now == 10
+                assert asyncio.get_running_loop().clock is virtual_clock
+            """
+        ).assert_outcomes(passed=2)
+
+    def test_leaks_in_virtual_time(self, run: Run) -> None:
+        """
+        What is about to end has its moment in virtual time, and what stays is found.
+        """
+        result = run(
+            """
+            async def test_soon(virtual_clock):
+                kept.append(asyncio.create_task(asyncio.sleep(0.015)))
+
+            async def test_later(virtual_clock):
+                kept.append(asyncio.create_task(asyncio.sleep(1000)))
+            """,
+            "--sessionstate=strict",
+        )
+        result.assert_outcomes(passed=2, errors=1)
+        assert "test_later left open" in text(result)
+
+    def test_with_anyio(self, run: Run) -> None:
+        """
+        With anyio's plugin it is the backend that runs by it; its runner is nobody's leftover.
+        """
+        result = run(
+            """
+            import anyio
+            pytestmark = pytest.mark.anyio
+
+            @pytest.fixture
+            def anyio_backend(virtual_anyio_backend):
+                return virtual_anyio_backend
+
+            @pytest.fixture
+            async def supervisor():
+                async with Supervisor() as supervisor:
+                    yield supervisor
+
+            async def test_moves(virtual_clock, supervisor):
+                await supervisor.open("a")
+                await anyio.sleep(3600)
+                assert virtual_clock.now == 3600
+
+            async def test_leaves(virtual_clock):
+                assert virtual_clock.now == 0
+                kept.append(asyncio.create_task(asyncio.sleep(1000), name="mine"))
+
+            async def test_leaves_session(virtual_clock, supervisor):
+                kept.append(await Supervisor(default=False).__aenter__())
+            """,
+            "--sessionstate=strict",
+            mode="strict",
+        )
+        result.assert_outcomes(passed=3, errors=2)
+        assert "asyncio task mine: sleep" in text(result)
+
+
+class TestProcesses:
+    def test_workers_of_xdist(self, pytester: pytest.Pytester) -> None:
+        """
+        Each worker checks its own tests, and writes a report of its own.
+        """
+        pytester.makeini(INI.format("auto"))
+        source = HEAD + dedent(LEAVES_SESSION) + dedent(REPORTED.format(2))
+        pytester.makepyfile(test_it=source)
+        result = pytester.runpytest_subprocess(
+            *PLUGIN,
+            *PLAIN,
+            QUICK,
+            "-n2",
+            "--dist=load",
+            "--sessionstate-report=it.json",
+            "-Walways",
+        )
+        assert result.parseoutcomes()["passed"] == 3
+        assert result.parseoutcomes()["errors"] == 1
+        assert "test_leaves left open:" in text(result)
+        files = sorted(pytester.path.glob("it*.json"))
+        assert {each.name for each in files} <= {"it-gw0.json", "it-gw1.json"}
+        assert sum(len(json.loads(each.read_text())) for each in files) == 2
+
+    def test_without_the_other_plugins(self, pytester: pytest.Pytester, run: Run) -> None:
+        """
+        It works where neither pytest-asyncio nor anyio's plugin is installed.
+        """
+        pytester.makepyfile(
+            test_it=HEAD
+            + dedent(
+                """
+                def test_runs(virtual_clock):
+                    async def main():
+                        kept.append(await Supervisor(name="mine").__aenter__())
+                        await asyncio.sleep(100)
+                    virtual_clock.run(main())
+                """
+            )
+        )
+        result = pytester.runpytest_inprocess(
+            *ALONE, *PLAIN, QUICK, "-pno:asyncio", "-pno:anyio", plugins=[plugin]
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        assert "supervisor mine" in text(result)
+
+    def test_package_does_not_need_pytest(self) -> None:
+        """
+        What is not the plugin is imported without pytest.
+        """
+        code = "import sys, sessionstate.testing; sys.exit('pytest' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], check=False)
+        assert done.returncode == 0
+
+    def test_is_installed_as_a_plugin(self, tmp_path: Path) -> None:
+        """
+        Pytest finds it by the name of the package.
+        """
+        found = entry_points(group="pytest11", name="sessionstate")
+        if not found:
+            pytest.skip("the package was installed before it had a plugin: install it again")
+        (tmp_path / "test_it.py").write_text("def test_it(virtual_clock): virtual_clock.jump(1)\n")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+        done = subprocess.run(
+            [*command, f"--rootdir={tmp_path}"], cwd=tmp_path, check=False, capture_output=True
+        )
+        assert b"1 passed" in done.stdout
