@@ -217,21 +217,46 @@ class TestWhatIsLeft:
 
     def test_thread_with_a_loop(self, run: Run) -> None:
         """
-        A loop in another thread is left to whoever runs it.
+        A loop in another thread is left to whoever runs it; a session that stays there is not.
         """
-        run(
+        result = run(
             """
             import threading
 
-            def test_thread():
-                async def main():
-                    kept.append(asyncio.create_task(asyncio.sleep(1000)))
-                thread = threading.Thread(target=asyncio.run, args=(main(),))
+            @pytest.fixture(scope="module")
+            def server():
+                started, found = threading.Event(), {}
+
+                async def serve():
+                    async with Supervisor() as supervisor:
+                        found["loop"] = asyncio.get_running_loop()
+                        found["stop"] = asyncio.Event()
+                        found["supervisor"] = supervisor
+                        kept.append(asyncio.create_task(asyncio.sleep(1000)))
+                        started.set()
+                        await found["stop"].wait()
+
+                thread = threading.Thread(target=lambda: asyncio.run(serve()))
                 thread.start()
+                started.wait()
+                yield found
+                found["loop"].call_soon_threadsafe(found["stop"].set)
                 thread.join()
+
+            def test_uses(server):
+                assert len(server["supervisor"]) == 0
+
+            def test_leaves(server):
+                opening = server["supervisor"].open("chat-42")
+                asyncio.run_coroutine_threadsafe(opening, server["loop"]).result()
+
+            def test_uses_again(server):
+                assert len(server["supervisor"]) == 1
             """,
             "--sessionstate=strict",
-        ).assert_outcomes(passed=1)
+        )
+        result.assert_outcomes(passed=3, errors=1)
+        assert "test_leaves left open:\n  session chat-42" in text(result)
 
     def test_of_unittest(self, run: Run) -> None:
         """

@@ -42,13 +42,13 @@ class Check:
     # Loops
 
     def install(self) -> None:
-        """Begin to watch the loops of runners."""
-        loops, closing = self._loops, self._closing
+        """Begin to watch the loops of runners in this thread, where the tests run."""
+        loops, closing, thread = self._loops, self._closing, threading.get_ident()
 
         def noting(method: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(method)
             def noted(runner: asyncio.Runner, *args: Any, **kwargs: Any) -> Any:
-                if runner not in loops:
+                if runner not in loops and threading.get_ident() == thread:
                     loops[runner] = get_loop(runner)
                 return method(runner, *args, **kwargs)
 
@@ -82,8 +82,7 @@ class Check:
 
     def _closing(self, loop: Loop, close: Callable[[], None]) -> None:
         """Look at what *loop* has before it is closed, and at what survives that."""
-        mine = self._before is not None and threading.get_ident() == self._thread
-        if not mine or not self._concerns():
+        if self._before is None or not self._concerns():
             close()
             return
         earlier = self._earlier()
@@ -112,7 +111,6 @@ class Check:
         """
         Begin with a test: *always*, or only if it opens something of sessionstate's.
         """
-        self._thread = threading.get_ident()
         self._always, self._runs_in_loop = always, runs_in_loop
         self._activity = activity()
         self._gone_with_loop = {}
