@@ -5,12 +5,14 @@ Runs a scenario again and again, with something injected at every point that the
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any, Final
 
 from ._points import Mode, Point, points
@@ -178,7 +180,10 @@ def explore(
     calm = _calm(described, terms, repeatable=repeatable)
     chosen = Mode if only is None else ()
     wanted = {Mode(mode) for mode in modes}
-    plan = {mode: list(points(mode, calm.course)) for mode in chosen if mode in wanted}
+    course = calm.course
+    if only is None and Mode.TWICE in wanted:
+        course = replace(course, cancelled=_cancelled(described, terms, course.steps))
+    plan = {mode: list(points(mode, course)) for mode in chosen if mode in wanted}
     if only is not None:
         point = Point.parse(only) if isinstance(only, str) else only
         plan = {point.mode: [point]}
@@ -237,6 +242,14 @@ def _calm(scenario: Scenario, terms: Terms, *, repeatable: bool) -> Run:
     return run
 
 
+def _cancelled(scenario: Scenario, terms: Terms, steps: int) -> list[int]:
+    """
+    Return how many steps there are for each at which the scenario may be cancelled.
+    """
+    firsts = [Point(Mode.CANCEL, step) for step in range(1, steps + 1)]
+    return [Run(scenario, terms, first, record=False).go().course.steps for first in firsts]
+
+
 def _disturb(scenario: Scenario, terms: Terms, point: Point, *, again: bool) -> Failure | None:
     run = Run(scenario, terms, point, record=again).go()
     problems = list(run.problems)
@@ -253,11 +266,10 @@ def _difference(one: Run, other: Run) -> str:
     """
     Say what the first difference between two runs is, or nothing.
     """
-    for number, (first, second) in enumerate(zip(one.trace, other.trace, strict=False), 1):
+    steps = zip_longest(one.trace, other.trace, fillvalue=(math.inf, "nothing"))
+    for number, (first, second) in enumerate(steps, 1):
         if first != second:
             return f"step {number} was {_step(first)}, then {_step(second)}"
-    if len(one.trace) != len(other.trace):
-        return f"it took {len(one.trace)} steps, then {len(other.trace)}"
     return ""
 
 

@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Final
 
 ALL_PAIRS: Final = 60
-"""Up to so many steps, two cancellations come at every pair of them."""
+"""If the first of two cancellations leaves no more steps, the second comes at each of them."""
 
 GAPS: Final = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233)
-"""Steps between two cancellations in a scenario that is longer."""
+"""Steps between two cancellations where there are more."""
 
 
 class Mode(StrEnum):
@@ -111,6 +111,9 @@ class Course:
     values: int
     """Awaits of the scenario, and the values that it gave, if it is an async generator."""
 
+    cancelled: Sequence[int] = ()
+    """For each step, how many there are if the scenario is cancelled before it: it cleans up."""
+
 
 def points(mode: Mode, course: Course) -> Iterator[Point]:
     """
@@ -125,9 +128,10 @@ def points(mode: Mode, course: Course) -> Iterator[Point]:
         for step, alive in enumerate(course.tasks, 1):
             yield from (Point(mode, step, task=task) for task in range(alive))
     elif mode is Mode.TWICE:
-        for step in range(1, steps + 1):
-            gaps = range(steps - step + 1) if steps <= ALL_PAIRS else GAPS
-            yield from (Point(mode, step, gap) for gap in gaps)
+        for step, last in enumerate(course.cancelled, 1):
+            left = last - step
+            gaps = range(left + 1) if left <= ALL_PAIRS else GAPS
+            yield from (Point(mode, step, gap) for gap in gaps if gap <= left)
     else:
         last = len(course.tasks) if mode is Mode.ALL else steps
         yield from (Point(mode, step) for step in range(1, last + 1))

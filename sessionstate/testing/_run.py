@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import anyio
 
@@ -24,6 +24,10 @@ from ._points import Course, Injected, Mode, Point
 from ._scenario import Interference, Scenario
 from ._virtual_loop import DeadlockError, LivelockError
 from ._watch import Task, Watch
+
+
+MOST_STEPS: Final = 20_000
+"""Iterations of the loop without a millisecond going by that are taken for a livelock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Run:
             throw_at=at if mode is Mode.THROW else 0,
             abandon_at=at if mode is Mode.ABANDON else 0,
         )
-        self._clock = VirtualClock()
+        self._clock = VirtualClock(most_steps=MOST_STEPS)
         self._loop = (
             self._clock.new_eager_event_loop() if terms.eager else self._clock.new_event_loop()
         )
@@ -130,7 +134,7 @@ class Run:
         watch.start(spare=self._host)
         self._main = loop.create_task(self._be_main(world), name=self.scenario.name)
         self._until(self._main, within=self.time_limit)
-        self._main_steps, self.took = watch.steps, loop.time()
+        self.took = loop.time()
         self.waited_at = self._interference.waits_at
         if not self._main.done():
             self.problems.append(
@@ -155,13 +159,16 @@ class Run:
 
     async def _be_main(self, world: Any) -> None:
         made = self.scenario.body(*self.scenario.arguments(world))
-        if self._mode is not Mode.SCOPE:
-            await self._interference.run(made)
-            return
-        with anyio.CancelScope() as self._scope:
-            if self._scope_cancelled:
-                self._scope.cancel()
-            await self._interference.run(made)
+        try:
+            if self._mode is not Mode.SCOPE:
+                await self._interference.run(made)
+                return
+            with anyio.CancelScope() as self._scope:
+                if self._scope_cancelled:
+                    self._scope.cancel()
+                await self._interference.run(made)
+        finally:
+            self._main_steps = self._watch.steps
 
     def _ask(self, check: Callable[..., Any], world: Any) -> None:
         async def ask() -> None:
@@ -195,7 +202,7 @@ class Run:
         if point is None or self._main is None:
             return
         if self._scope_cancelled and not self._main.done():
-            waiter: Any = self._main._fut_waiter  # type: ignore[attr-defined]
+            waiter = cast("Any", self._main)._fut_waiter
             if waiter is not None and not waiter.done():
                 self._waited_in_cancelled_scope = True
         if step == point.step:
