@@ -32,7 +32,17 @@ class Trace:
     subclass that overrides `_drop` would make each place that meets both classes slower for both.
     """
 
-    __slots__ = ("_codes", "_depth", "_free", "_lastis", "accesses", "kind", "period", "session")
+    __slots__ = (
+        "_codes",
+        "_depth",
+        "_free",
+        "_lastis",
+        "_taken",
+        "accesses",
+        "kind",
+        "period",
+        "session",
+    )
 
     session: Session | None
     accesses: tuple[tuple[CodeType, int, float], ...]
@@ -42,11 +52,12 @@ class Trace:
     period: int
     """In which period of its site it was counted for that."""
 
-    def __init__(self, free: list[Trace]) -> None:
+    def __init__(self, free: list[Trace], taken: dict[Trace, None]) -> None:
         self._codes: list[CodeType | None] = [None] * FRAMES
         self._lastis = [0] * FRAMES
         self._depth = 0
         self._free = free
+        self._taken = taken
         self.set_result(None)
 
     def done(self) -> bool:
@@ -62,11 +73,13 @@ class Trace:
         while self._depth:
             self._depth -= 1
             self._codes[self._depth] = None
+        self._taken.pop(self, None)
         self._free.append(self)
 
     def begin(self, session: Session, slots: dict[str, Any]) -> None:
         """Be the record of *session*, which has these slots and none yet."""
         self.session = session
+        self._taken[self] = None
         slots[TRACE] = self
         slots[WAITERS] = {self: None}
         session._slots = slots

@@ -34,7 +34,7 @@ TRACES: Final = {
 }
 """How many sessions there are records for, at once."""
 SITES: Final = 256
-"""How many places are remembered as reported."""
+"""How many places are remembered as reported, and so how many reports there are in an hour."""
 EVERY: Final = 60.0  # seconds between two looks
 SLICE: Final = 64  # sessions looked at before others get their turn
 HOUR: Final = 3600.0  # of silence about a place that was reported
@@ -89,12 +89,14 @@ class Tracer:
         self._supervisor = supervisor
         self._level = level
         self._free: list[Trace] = []
-        self._traces = [Trace(self._free) for _ in range(TRACES[level])]
+        self._taken: dict[Trace, None] = {}
+        for _ in range(TRACES[level]):
+            Trace(self._free, self._taken)
         self._sites: dict[tuple[str, str], Reported] = {}
         self._periods = 0
         self._handle: asyncio.Handle | None = None
         self._planned = 0.0
-        self.entered = Trace([])
+        self.entered = Trace([], {})
         """The record of the supervisor itself."""
         # Not every 128th: sessions that come in a fixed order would be sampled unevenly.
         self._random = Random(0).random  # noqa: S311 - no secret, but the same on each run
@@ -137,38 +139,41 @@ class Tracer:
     def leaks(self) -> list[Leak]:
         """Return what is known of the sampled sessions that are orphans now, oldest first."""
         found: list[Leak] = []
-        for trace in self._traces:
+        for trace in list(self._taken):
             session = trace.session
-            if session is not None:
-                now = session._clock()
-                orphan = orphaned(session, now)
-                if orphan is not None:
-                    found.append(leak(session, *orphan, now))
-        return sorted(found, key=lambda each: each.incarnation)
+            assert session is not None
+            now = session._clock()
+            orphan = orphaned(session, now)
+            if orphan is not None:
+                found.append(leak(session, *orphan, now))
+        return found
 
     def _arm(self) -> None:
         supervisor = self._supervisor
         self._planned = supervisor._loop.time() + EVERY
         self._handle = supervisor._loop.call_at(
-            self._planned, self._look, 0, context=supervisor._context
+            self._planned, self._begin, context=supervisor._context
         )
 
-    def _look(self, start: int) -> None:
-        """Look at a slice of the records, and let others get their turn."""
+    def _begin(self) -> None:
+        late = self._supervisor._loop.time() - self._planned
+        # After the loop stood still, what is late may be on its way.
+        self._look([] if late > GRACE else list(self._taken)[::-1])
+
+    def _look(self, traces: list[Trace]) -> None:
+        """Look at a slice of the records, from behind, and let others get their turn."""
         supervisor = self._supervisor
-        loop, stop = supervisor._loop, start + SLICE
-        if not start and loop.time() - self._planned > GRACE:
-            stop = len(self._traces)  # the loop stood still: what is late may be on its way
-            start = stop
         try:
-            for trace in self._traces[start:stop]:
+            for trace in [traces.pop() for _ in range(min(SLICE, len(traces)))]:
                 if trace.session is not None:
                     self._look_at(trace, trace.session)
         finally:
             self._handle = None
-            if stop < len(self._traces):
-                self._handle = loop.call_soon(self._look, stop, context=supervisor._context)
-            elif len(self._free) < len(self._traces):
+            if traces:
+                self._handle = supervisor._loop.call_soon(
+                    self._look, traces, context=supervisor._context
+                )
+            elif self._taken:
                 self._arm()
 
     def _look_at(self, trace: Trace, session: Session) -> None:
@@ -179,7 +184,9 @@ class Tracer:
             trace.kind = ""
             return
         kind, why = orphan
-        reported = self._reported(session, kind)
+        reported = self._reported((session.opened_where, kind), now)
+        if reported is None:
+            return
         if trace.kind != kind:
             trace.kind, trace.period = kind, reported.period
             reported.more += 1
@@ -187,23 +194,25 @@ class Tracer:
             return
         more = reported.more - (trace.period == reported.period)
         since = f"\nand {more} more since" if more else ""
-        self._begin(reported)
+        self._new_period(reported)
         reported.next = now + HOUR
         logger.warning("%s %s%s", GREPPABLE, leak(session, kind, why, now), since)
 
-    def _reported(self, session: Session, kind: str) -> Reported:
-        """Return what is remembered of the place that opened *session*."""
-        key = (session.opened_where, kind)
-        reported = self._sites.pop(key, None)
+    def _reported(self, site: tuple[str, str], now: float) -> Reported | None:
+        """Return what is remembered of a place; None if the log has heard enough for this hour."""
+        reported = self._sites.pop(site, None)
         if reported is None:
-            if len(self._sites) >= SITES:  # then the one that nothing was found of for longest
-                del self._sites[next(iter(self._sites))]
+            if len(self._sites) >= SITES:
+                quietest = next(iter(self._sites))  # nothing was found there for longest
+                if now < self._sites[quietest].next:
+                    return None
+                del self._sites[quietest]
             reported = Reported()
-            self._begin(reported)
-        self._sites[key] = reported
+            self._new_period(reported)
+        self._sites[site] = reported
         return reported
 
-    def _begin(self, reported: Reported) -> None:
+    def _new_period(self, reported: Reported) -> None:
         """Begin a period, in which nothing was found yet."""
         self._periods += 1
         reported.period = self._periods

@@ -100,7 +100,7 @@ def sampled(supervisor: Supervisor) -> int:
     """
     Count the sessions that a record is taken for.
     """
-    return sum(trace.session is not None for trace in supervisor._tracer._traces)
+    return len(supervisor._tracer._taken)
 
 
 class TestLevels:
@@ -109,7 +109,7 @@ class TestLevels:
         By default nothing is recorded, nothing is kept ready, and nothing is armed.
         """
         s = await supervisor.open("a")
-        assert supervisor._tracer._traces == []
+        assert supervisor._tracer._free == []
         assert supervisor._tracer._handle is None
         assert opened_by(s) == used_at(s) == ()
         assert supervisor.leaks() == []
@@ -152,7 +152,7 @@ class TestLevels:
         """
         for given in (level, level.value):
             supervisor = await start_supervisor(leak_detection=given, default=False)
-            assert len(supervisor._tracer._traces) == TRACES[level]
+            assert len(supervisor._tracer._free) == TRACES[level]
 
     @pytest.mark.parametrize("given", ["often", "", "SIMPLE"])
     def test_a_name_that_is_none(self, given: str) -> None:
@@ -182,8 +182,8 @@ class TestLevels:
         What the code leaves open, the environment says; in what case does not matter there.
         """
         monkeypatch.setenv(VARIABLE, value)
-        assert len(Supervisor()._tracer._traces) == records
-        assert len(Supervisor(leak_detection="advanced")._tracer._traces) == 1024
+        assert len(Supervisor()._tracer._free) == records
+        assert len(Supervisor(leak_detection="advanced")._tracer._free) == 1024
 
     def test_environment_that_says_nonsense(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
@@ -279,7 +279,7 @@ class TestRecords:
             await s.wait_closed()
             assert sampled(supervisor) == 0, each
             assert trace_of(s) is None
-        assert len(supervisor._tracer._free) == len(supervisor._tracer._traces)
+        assert len(supervisor._tracer._free) == TRACES[LeakDetection(level)]
 
     async def test_they_pin_nothing(self, start_supervisor: StartSupervisor) -> None:
         """
@@ -309,7 +309,7 @@ class TestRecords:
         await a.aclose()
         assert trace_of(await supervisor.open("d")) is not None
         await c.aclose()
-        assert len(supervisor._tracer._traces) == 2
+        assert len(supervisor._tracer._taken) == 2
 
     async def test_they_do_not_grow(self, start_supervisor: StartSupervisor) -> None:
         """
@@ -548,7 +548,7 @@ def test_a_record_without_a_session() -> None:
     """
     A record that was never taken tells nothing.
     """
-    assert Trace([]).stack() == Trace([]).uses(0.0) == ()
+    assert Trace([], {}).stack() == Trace([], {}).uses(0.0) == ()
 
 
 def test_no_place() -> None:

@@ -14,7 +14,7 @@ from sessionstate import CloseReason, ExpiringMap, LeakDetection, Session, Super
 from sessionstate import _tracing as tracing
 from sessionstate._leaks import GRACE, orphaned
 from sessionstate._traces import trace_of
-from sessionstate._tracing import EVERY, HOUR, SLICE, TRACES
+from sessionstate._tracing import EVERY, HOUR, SLICE
 from tests.bodies import LONG
 
 if TYPE_CHECKING:
@@ -28,11 +28,10 @@ PARANOID = LeakDetection.PARANOID
 
 
 @pytest.fixture
-async def traced(start_supervisor: StartSupervisor, monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+async def traced(start_supervisor: StartSupervisor) -> Supervisor:
     """
     Give a supervisor that samples every session, whose sessions end 10 s after their last use.
     """
-    monkeypatch.setitem(TRACES, PARANOID, 2 * SLICE)  # 16,384 make each look of the hour slow
     return await start_supervisor(leak_detection=PARANOID, idle_timeout=10, close_timeout=None)
 
 
@@ -281,16 +280,16 @@ class TestReports:
         stop_expiry(traced)
         await open_here(traced, "a")
         await open_here(traced, "b")
-        await traced.open("c")
+        await open_here(traced, "c")
+        block = traced.attach("c")
+        await asyncio.create_task(block.__aenter__())
         await traced.open("d")
-        block = await abandon_block(traced, "e")
         await asyncio.sleep(EVERY + 1)
-        texts = reports()
-        assert [text.split(" is ")[1].partition(":")[0] for text in texts] == [
-            "not left",
-            "overdue",
-            "overdue",
-            "overdue",
+        found = [text.removeprefix("SESSIONSTATE-LEAK session ") for text in reports()]
+        assert [text.partition(":")[0] for text in found] == [
+            "'a' (life 1) is overdue",
+            "'c' (life 3) is not left",
+            "'d' (life 4) is overdue",
         ]
         await block.__aexit__(None, None, None)
 
@@ -323,17 +322,24 @@ class TestReports:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """
-        When more places leak than are remembered, those seen longest ago are forgotten.
+        When more places leak than are remembered, the others wait until one was quiet for an hour.
         """
-        monkeypatch.setattr(tracing, "SITES", 1)
+        monkeypatch.setattr(tracing, "SITES", 2)
         stop_expiry(traced)
         await traced.open("a")
         await traced.open("b")
+        await traced.open("c")
         await asyncio.sleep(EVERY + 1)
-        assert len(reports()) == 2
-        assert len(traced._tracer._sites) == 1
-        await asyncio.sleep(EVERY)
-        assert len(reports()) == 2
+        assert ["'c'" in text for text in reports()] == [False, False]
+        await traced["a"].aclose()
+        await asyncio.sleep(HOUR - EVERY)
+        assert reports() == []
+        await asyncio.sleep(2 * EVERY)
+        texts = reports()
+        assert len(texts) == 2
+        assert "'b'" in texts[0]
+        assert "'c'" in texts[1]
+        assert len(traced._tracer._sites) == 2
 
     async def test_a_loop_that_stood_still(
         self, traced: Supervisor, clock: VirtualClock, reports: Callable[[], list[str]]
@@ -369,9 +375,8 @@ class TestLooking:
         self, start_supervisor: StartSupervisor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """
-        Others get their turn while many records are looked at.
+        Others get their turn while many records are looked at; one that is freed is passed over.
         """
-        monkeypatch.setitem(TRACES, PARANOID, 3 * SLICE)
         traced = await start_supervisor(leak_detection=PARANOID, idle_timeout=None)
         for number in range(3 * SLICE):
             await traced.open(str(number))
@@ -384,13 +389,15 @@ class TestLooking:
 
         def turn() -> None:
             looked.append(0)
+            if len(looked) == 2:
+                traced.close_soon(str(3 * SLICE - 1))
             if len(looked) < 10:
                 loop.call_soon(turn)
 
         monkeypatch.setattr(tracing, "orphaned", counting)
         loop.call_later(EVERY, turn)
         await asyncio.sleep(EVERY + 1)
-        assert [count for count in looked if count] == [SLICE] * 3
+        assert [count for count in looked if count] == [SLICE, SLICE, SLICE - 1]
 
     async def test_a_look_that_fails(
         self,
