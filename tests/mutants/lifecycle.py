@@ -187,7 +187,7 @@ LIFECYCLE: Final = [
         "_admission.py",
         "elif session._due() <= now:",
         "elif session._due() < now:",
-        ("expiry", "lifecycle", "lifecycle_machine"),
+        ("reopening",),
     ),
     Mutant(
         "open-hook-failed-and-open",
