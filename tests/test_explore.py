@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
+from anyio.abc import TaskStatus
 
 from sessionstate.testing import (
     Exploration,
@@ -21,6 +23,7 @@ from sessionstate.testing import (
     ScenarioError,
     explore,
 )
+from sessionstate.testing._order import scopes_in_order
 from sessionstate.testing._points import Course, points
 
 # Each run has a virtual loop of its own: uvloop would see the same again.
@@ -216,6 +219,44 @@ class TestModes:
 
         assert explore(queues, modes=["throw"]).points == {Mode.THROW: 1}
 
+    def test_scopes_of_anyio_have_one_order(self) -> None:
+        """
+        A cancelled scope of anyio's reaches the scopes inside of it in the same order on each run.
+        """
+
+        async def serve(*, task_status: TaskStatus[None]) -> None:
+            task_status.started()
+            await asyncio.sleep(10)
+
+        async def grouped(ballast: list[object]) -> None:
+            ballast += [object() for _ in range(100)]
+            async with anyio.create_task_group() as group:
+                for _ in range(5):
+                    await group.start(serve)
+                    group.start_soon(asyncio.sleep, 10)
+                await asyncio.sleep(1)
+                group.cancel_scope.cancel()
+
+        for _ in range(5):
+            explore(grouped, setup=list, modes=[])
+
+    def test_scopes_are_kept_as_in_a_set(self) -> None:
+        """
+        What keeps scopes in order does what a set does, as far as anyio asks it to.
+        """
+        with scopes_in_order():
+            scopes: Any = anyio.CancelScope()
+        kept = scopes._child_scopes
+        for number in (3, 1, 3, 2):
+            kept.add(number)
+        assert list(kept) == [3, 1, 2]
+        kept.remove(3)
+        kept.discard(1)
+        kept.discard(1)
+        with pytest.raises(KeyError):
+            kept.remove(1)
+        assert list(kept) == [2]
+
     def test_all_pairs_up_to_sixty_steps(self) -> None:
         """
         The second cancellation comes at each step that is left after the first, or at some of many.
@@ -266,7 +307,10 @@ class TestOptions:
             assert again.value.exploration.failures == (failure,)
             assert sum(again.value.exploration.runs.values()) == 1
 
-    @pytest.mark.parametrize("point", ["each@2#9", "cancel@99", "throw@9", "abandon@9", "scope@1"])
+    @pytest.mark.parametrize(
+        "point",
+        ["each@2#9", "cancel@6", "cancel@99", "twice@5+1", "throw@9", "abandon@9", "scope@1"],
+    )
     def test_replays_what_is_not_there(self, point: str) -> None:
         """
         A point that a scenario does not have, or not any more, disturbs nothing.

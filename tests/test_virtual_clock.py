@@ -177,6 +177,23 @@ class TestTime:
 
         loop.run_until_complete(main())
 
+    def test_cancelled_at_its_end(self, clock: VirtualClock, loop: VirtualLoop) -> None:
+        """
+        An `advance` that is cancelled at the very time that it goes to ends as cancelled.
+        """
+
+        async def main() -> None:
+            def cancel() -> None:
+                mover.cancel()
+
+            loop.call_at(10, cancel)
+            mover = asyncio.create_task(clock.advance(10))
+            with pytest.raises(asyncio.CancelledError):
+                await mover
+            assert clock.now == 10
+
+        loop.run_until_complete(main())
+
     def test_settle_gives_up_on_a_spinning_task(
         self, clock: VirtualClock, loop: VirtualLoop
     ) -> None:

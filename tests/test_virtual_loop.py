@@ -154,6 +154,21 @@ class TestOutside:
         loop.run_until_complete(main())
         loop.run_until_complete(loop.shutdown_default_executor())
 
+    def test_readers_and_writers(self, loop: VirtualLoop) -> None:
+        """
+        A socket may be watched for reading and writing at once, and for neither again.
+        """
+        left, right = socket.socketpair()
+        with left, right:
+            seen: list[str] = []
+            right.send(b"x")
+            loop.add_reader(left, lambda: seen.append(left.recv(1).decode()))
+            loop.add_writer(left, lambda: (seen.append("write"), loop.remove_writer(left)))
+            loop.call_later(0.01, loop.stop)
+            loop.run_forever()
+            assert sorted(seen) == ["write", "x"]
+            assert loop.remove_reader(left)
+
     def test_real_sockets_work(self, loop: VirtualLoop) -> None:
         """
         A stream server and its client talk on loopback.

@@ -25,7 +25,6 @@ from ._scenario import Interference, Scenario
 from ._virtual_loop import DeadlockError, LivelockError
 from ._watch import Task, Watch
 
-
 MOST_STEPS: Final = 20_000
 """Iterations of the loop without a millisecond going by that are taken for a livelock."""
 
@@ -228,8 +227,8 @@ class Run:
                 targets = self._watch.targets()
                 if point.task < len(targets):
                     self._cancel(targets[point.task])
-            case Mode.THROW | Mode.ABANDON:
-                pass  # that is where the scenario is driven
+            case _:  # an error or an end, which come where the scenario is driven
+                pass
 
     def _cancel(self, task: Task) -> None:
         if task.cancel():

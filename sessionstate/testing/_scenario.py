@@ -4,7 +4,6 @@ The parts of a scenario: what is made for it, what it does, and the ways to inte
 
 from __future__ import annotations
 
-import inspect
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -48,13 +47,6 @@ class Scenario:
         """
         body = self.body
         return getattr(body, "__qualname__", None) or repr(body)
-
-    @property
-    def is_generator(self) -> bool:
-        """
-        Whether it gives values, one after the other.
-        """
-        return inspect.isasyncgenfunction(inspect.unwrap(self.body))
 
     def arguments(self, world: Any) -> tuple[Any, ...]:
         """

@@ -137,8 +137,7 @@ class _Selector(selectors.BaseSelector):
         return self.real.modify(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.loop is None:
-            return self.real.select(timeout)
+        assert self.loop is not None, "it is selected from by its loop alone"
         return self.loop._virtual_select(self.real, timeout)
 
     def close(self) -> None:
@@ -185,8 +184,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._ready = _Ready(self)
         self._inside = len(selector.get_map())
         selector.loop = self
-        # By name: 3.11 has none, and type checkers look with it in mind. Of its very own kind: anyio
-        # looks at the factory's code.
+        # By name: 3.11 has none, and type checkers look with it in mind. Of its very own kind:
+        # anyio looks at the factory's code.
         eagerly = "create_eager_task_factory"
         kind: Any = getattr(asyncio, eagerly) if eager else _lazy
         self.set_task_factory(kind(_Task))
