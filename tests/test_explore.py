@@ -240,7 +240,7 @@ class TestModes:
         for _ in range(5):
             explore(grouped, setup=list, modes=[])
 
-    def test_scopes_are_kept_as_in_a_set(self) -> None:
+    async def test_scopes_are_kept_as_in_a_set(self) -> None:
         """
         What keeps scopes in order does what a set does, as far as anyio asks it to.
         """
