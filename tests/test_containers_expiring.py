@@ -5,6 +5,7 @@ ExpiringMap on its own: its times and its bounds.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +32,9 @@ def told() -> Told:
 
 
 class TestTimes:
-    @pytest.mark.parametrize("read", ["get", "in", "peek", "touch", "iterate", "len", "item"])
+    @pytest.mark.parametrize(
+        "read", ["get", "in", "peek", "touch", "iterate", "len", "pop", "item"]
+    )
     def test_an_entry_is_gone_at_its_deadline(self, hand: Hand, read: str) -> None:
         """
         Until just before its deadline an entry is there; at the very moment it is not.
@@ -46,9 +49,12 @@ class TestTimes:
                 "touch": lambda: entries.touch("a"),
                 "iterate": lambda: list(entries) == ["a"],
                 "len": lambda: len(entries) == 1,
-                "item": lambda: bool(entries.pop("a", None)),
+                "pop": lambda: bool(entries.pop("a", None)),
+                "item": lambda: bool(entries["a"]),
             }
-            return bool(reads[read]())
+            with suppress(KeyError):
+                return bool(reads[read]())
+            return False
 
         entries["a"] = 1
         hand.now = math.nextafter(110.0, 0)
@@ -57,7 +63,8 @@ class TestTimes:
         hand.now += hand.now - 100
         assert not there()
 
-    def test_whichever_deadline_comes_first(self, hand: Hand, told: Told) -> None:
+    @pytest.mark.parametrize("use", ["get", "touch", "__getitem__"])
+    def test_whichever_deadline_comes_first(self, hand: Hand, told: Told, use: str) -> None:
         """
         An entry goes when it was not used for *idle*, and after *ttl* however much it was used.
         """
@@ -65,7 +72,7 @@ class TestTimes:
         entries["used"] = entries["unused"] = 1
         for _ in range(3):
             hand.now += 3
-            assert entries.get("used") == 1
+            assert getattr(entries, use)("used") == 1
         assert entries.ttl("used") == 1
         hand.now += 1
         assert entries.expire() == 2

@@ -120,6 +120,16 @@ class TestSigned:
             guard.first_seen("a", signed_at=EPOCH + 60)
         assert guard.first_seen("a")
 
+    def test_a_second_time_shortens_nothing(self, times: Times) -> None:
+        """
+        A key that was seen several times is remembered until the last of its windows closes.
+        """
+        guard = times.guard(skew=60)
+        assert guard.first_seen("a", signed_at=EPOCH + 60)
+        assert not guard.first_seen("a", signed_at=EPOCH - 100)
+        times.wait(300)
+        assert not guard.first_seen("a", signed_at=EPOCH + 60)
+
     def test_says_what_is_wrong(self, times: Times) -> None:
         """
         The error tells how old the request is, and what the likely mistake is.

@@ -26,7 +26,7 @@ CONTAINERS: Final = [
         if now >= entry.tick and now > entry.due:
             raise KeyError(key)
         if entry.idle""",
-        ("containers_expiring", "containers_expiring_machine"),
+        ("containers_expiring",),
     ),
     Mutant(
         "in-at-its-deadline",
@@ -84,7 +84,7 @@ CONTAINERS: Final = [
         """
                 entry.due = due
         if self._ring""",
-        ("containers_expiring", "containers_expiring_machine"),
+        ("containers_expiring",),
     ),
     Mutant(
         "cleared-without-a-word",
@@ -96,7 +96,7 @@ CONTAINERS: Final = [
         """
                 pass
         for key""",
-        ("containers_expiring", "containers_expiring_machine"),
+        ("containers_expiring_mapping",),
     ),
     Mutant(
         "newest-entry-evicted",
@@ -258,12 +258,8 @@ CONTAINERS: Final = [
         "replay-window-inclusive",
         "A guard remembers a key at the very end of its window.",
         REPLAY,
-        """
-                if due > now:  # within the tick
-""",
-        """
-                if due >= now:  # within the tick
-""",
+        "return bucket is not None and now < bucket[key]",
+        "return bucket is not None and now <= bucket[key]",
         ("containers_replay", "containers_replay_machine"),
     ),
     Mutant(
@@ -272,7 +268,7 @@ CONTAINERS: Final = [
         REPLAY,
         "due = max(due, old.pop(key))",
         "old.pop(key)",
-        ("containers_replay", "containers_replay_machine"),
+        ("containers_replay",),
     ),
     Mutant(
         "full-and-forgetting",
