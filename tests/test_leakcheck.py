@@ -96,6 +96,25 @@ class TestCounted:
         assert leak.example == "pump 0, Event.wait"
         assert "locks.py:" in leak.where
 
+    @pytest.mark.real_loop
+    def test_tasks_that_never_rest(self) -> None:
+        """
+        Where tasks come all the time, it does not wait for their end.
+        """
+        kept: list[asyncio.Task[Any]] = []
+
+        async def multiply() -> None:
+            while True:
+                kept.append(asyncio.create_task(asyncio.Event().wait()))
+                await asyncio.sleep(0.0002)
+
+        async def request() -> None:
+            if not kept:
+                kept.append(asyncio.create_task(multiply()))
+
+        report = asyncio.run(leakcheck(request, rounds=5, requests=1))
+        assert row(report, "asyncio tasks").verdict is Verdict.LEAK
+
     def test_timers(self) -> None:
         """
         Timers of the loop that are armed again and again are a leak.
@@ -184,14 +203,18 @@ class TestCounted:
 
                 async def request() -> None:
                     s.callback(print)
+                    s.call_later(NEVER, print)
 
                 report = await leakcheck(request, rounds=6, requests=3)
                 assert s.state == "open", "it must not notice that time went by"
             return report
 
-        leak = row(VirtualClock().run(main()), "callbacks of lasting sessions")
+        report = VirtualClock().run(main())
+        leak = row(report, "callbacks of lasting sessions")
         assert leak.verdict is Verdict.LEAK
         assert leak.example == "print of session 'bus'"
+        assert row(report, "timers of lasting sessions").verdict is Verdict.LEAK
+        assert row(report, "deadlines").verdict is Verdict.LEAK
 
     @pytest.mark.parametrize("container", ["ExpiringMap", "LRUCache"])
     def test_containers_without_a_bound(self, container: str) -> None:
@@ -221,9 +244,9 @@ class TestCounted:
 
     def test_containers_that_nobody_names(self) -> None:
         """
-        Where no dict holds it, a container is told by its type.
+        Where no name holds it, a container is told by its type.
         """
-        kept = (ExpiringMap[int, int](),)
+        kept = {0: ExpiringMap[int, int]()}
 
         async def request(number: int) -> None:
             kept[0][number] = number
@@ -588,8 +611,7 @@ class TestRequest:
             await asyncio.sleep(NEVER)
 
         async def main() -> None:
-            async with asyncio.timeout(1):
-                await leakcheck(request)
+            await asyncio.wait_for(leakcheck(request), 1)
 
         with pytest.raises(TimeoutError):
             VirtualClock().run(main())

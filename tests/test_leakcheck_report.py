@@ -175,7 +175,7 @@ class TestText:
             "shown memory of the process +1.0 MB (921.6 KB..1.1 MB) 921.6 KB",
             "",
             "counted, and not growing: threads",
-            "1,000 requests in 10 rounds, 3 of them warm-up, in 1.2 s; RSS never decides",
+            "10 rounds of 100 requests, the first 3 warm-up, in 1.2 s; RSS never decides",
             "a request raised ValueError('<b>')",
         ]
 

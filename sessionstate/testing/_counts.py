@@ -20,7 +20,7 @@ from sessionstate.containers._container import Container
 from ._outside import children, open_files
 
 Cache: Final[type[Any]] = type(lru_cache(len))
-KEPT: Final = frozenset({Container, ReplayGuard, Cache})
+KEPT: Final = frozenset({Container, ReplayGuard, Cache, Session})
 Task = asyncio.Task[Any]
 
 
@@ -92,14 +92,14 @@ class Counts:
         """
         self._closed.clear()
         wanted: dict[type, bool] = {}  # a look at a type is dear, among a million objects
-        for each in gc.get_objects():
-            kind: Any = type(each)
-            known = wanted.get(kind)
+        everything: list[object] = gc.get_objects()
+        for each in everything:
+            known = wanted.get(type(each))
             if known is None:
-                known = wanted[kind] = kind is Session or not KEPT.isdisjoint(kind.__mro__)
+                known = wanted[type(each)] = not KEPT.isdisjoint(type(each).__mro__)
             if not known:
                 continue
-            if kind is not Session:
+            if not isinstance(each, Session):
                 self._kept[id(each)] = weakref.ref(each)
             elif each.state is SessionState.CLOSED:
                 self._closed.append(weakref.ref(each))
@@ -182,12 +182,10 @@ def _nothing() -> tuple[str, str]:
 
 
 def _supervisor(running: list[Supervisor]) -> tuple[str, str]:
-    return repr(running[-1]) if running else "", ""
+    return repr(running[-1]), ""
 
 
 def _task(tasks: list[Task]) -> tuple[str, str]:
-    if not tasks:
-        return "", ""
     task = min(tasks, key=_made)
     coro: Any = task.get_coro()
     frames = task.get_stack(limit=1)

@@ -47,7 +47,7 @@ class LeakReport:
     """What was counted, then allocation sites by their growth, then the total, then RSS."""
 
     requests: int
-    """Requests that were made, warm-up included."""
+    """Requests that were made; after a leak one more round, to find who called."""
 
     requests_each: int
     """Requests between one sample and the next."""

@@ -103,8 +103,8 @@ def footnotes(report: LeakReport) -> list[str]:
     return [
         f"counted, and not growing: {', '.join(held)}",
         (
-            f"{report.requests:,} requests in {report.rounds} rounds, {report.dropped} of them "
-            f"warm-up, in {report.seconds:.1f} s; RSS never decides"
+            f"{report.rounds} rounds of {report.requests_each} requests, the first "
+            f"{report.dropped} warm-up, in {report.seconds:.1f} s; RSS never decides"
         ),
         *report.notes,
     ]

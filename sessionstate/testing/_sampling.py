@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -140,7 +141,7 @@ def _row(series: Series, requests: int, dropped: int, floor: float) -> LeakRow:
             verdict = judge_count(values)
         case "site" | "total":
             verdict = judge_bytes(growth, len(values), floor)
-        case "rss":
+        case _:
             verdict = None
     if series.kind == "site":
         file, _, line = series.name.rpartition(":")
@@ -215,12 +216,10 @@ def callers(sites: frozenset[str]) -> dict[str, str]:
         site = f"{innermost.filename}:{innermost.lineno}"
         if site not in sites or site in found:
             continue
-        for frame in reversed(outer):
-            if frame.filename.startswith(KIT):
-                break
-            if not _is_library(frame.filename):
-                found[site] = f"{frame.filename}:{frame.lineno}"
-                break
+        ours = takewhile(lambda frame: not frame.filename.startswith(KIT), reversed(outer))
+        caller = next((frame for frame in ours if not _is_library(frame.filename)), None)
+        if caller is not None:
+            found[site] = f"{caller.filename}:{caller.lineno}"
     return found
 
 
