@@ -162,7 +162,7 @@ class TestModes:
         explored = explore(good, all_given_back, setup=list)
         # Two sleeps: the first step, and for each its timer and the step after that.
         assert (explored.scenario, explored.steps) == ("good", 5)
-        assert explored.points == explored.runs | {Mode.ABANDON: 0}
+        assert explored.points == {**explored.runs, Mode.ABANDON: 0}
         assert dict(explored.runs) == {
             Mode.CANCEL: 5,
             Mode.TWICE: 6,  # cancelled once it ends soon

@@ -161,9 +161,14 @@ class TestOutside:
         left, right = socket.socketpair()
         with left, right:
             seen: list[str] = []
+
+            def write() -> None:
+                seen.append("write")
+                loop.remove_writer(left)
+
             right.send(b"x")
             loop.add_reader(left, lambda: seen.append(left.recv(1).decode()))
-            loop.add_writer(left, lambda: (seen.append("write"), loop.remove_writer(left)))
+            loop.add_writer(left, write)
             loop.call_later(0.01, loop.stop)
             loop.run_forever()
             assert sorted(seen) == ["write", "x"]

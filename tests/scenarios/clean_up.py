@@ -34,7 +34,7 @@ async def step_that_fails(world: World) -> None:
             world.keep_slowly(session, "below")
             session.push_async_callback(fail)
             world.keep(session, "between")
-            session.callback({}.pop, "nothing")
+            session.callback(int, "nothing")
             world.keep_slowly(session, "above")
             await world.live()
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sessionstate import SessionError, Supervisor
 from tests.world import Grouped
@@ -90,7 +90,7 @@ async def never_used(world: World) -> None:
     """
     What was opened and never entered ends earlier than what was used once.
     """
-    limits = {"unused_timeout": 1 * world.pace, "idle_timeout": 5 * world.pace}
+    limits: dict[str, Any] = {"unused_timeout": 1 * world.pace, "idle_timeout": 5 * world.pace}
     async with Supervisor(default=False, **limits) as supervisor:
         for id in ("unused", "used"):
             world.keep_slowly(await supervisor.open(id), id)
@@ -107,8 +107,8 @@ async def expiry_in_the_clean_up(world: World) -> None:
     """
     Sessions expire while the clean-up of others takes its time, more than may close at once.
     """
-    limits = {"idle_timeout": 1 * world.pace, "max_closing": 2}
-    async with Supervisor(default=False, **limits) as supervisor:  # type: ignore[arg-type]
+    limits: dict[str, Any] = {"idle_timeout": 1 * world.pace, "max_closing": 2}
+    async with Supervisor(default=False, **limits) as supervisor:
         for number in range(5):
             session = await supervisor.open(str(number))
             session.push_async_callback(asyncio.sleep, 0.3 * world.pace)

@@ -17,6 +17,8 @@ from tests.world import beside
 from ._catalogue import scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.world import World
 
 
@@ -30,7 +32,7 @@ class Counted:
         self.emitter = AsyncIOEventEmitter()
         self.emitter.on("new_listener", lambda event, _: None)
 
-    def listen(self, session: Session, event: str, handler: object) -> None:
+    def listen(self, session: Session, event: str, handler: Callable[..., object]) -> None:
         """
         Have *session* listen, and write down the listening.
         """
@@ -44,7 +46,7 @@ class Counted:
             self.emitter.remove_listener(event, heard)  # type: ignore[arg-type]
             self.world.release(name)
 
-        session.listen(subscribe=subscribe, unsubscribe=unsubscribe, handler=handler)  # type: ignore[arg-type]
+        session.listen(subscribe=subscribe, unsubscribe=unsubscribe, handler=handler)
 
 
 @scenario()

@@ -56,9 +56,9 @@ async def shutdown_that_takes_too_long(world: World) -> None:
 
     with suppress(ExceptionGroup):
         async with Supervisor(default=False, shutdown_timeout=2) as supervisor:
-            for id in ("a", "b"):
-                session = await supervisor.open(id)
-                world.keep_slowly(session, id)
+            world.keep_slowly(await supervisor.open("a"), "a")
+            session = await supervisor.open("b")
+            world.keep_slowly(session, "b")
             session.push_async_callback(hang)
             world.take("hanging")
             await world.live(0.1)

@@ -93,7 +93,7 @@ def do(job: Job, budget: float | None) -> Done:
     Do a job, in so many seconds, and return what came of it.
     """
     scenario = find(job.name)
-    modes = Mode if job.mode is None else [job.mode]
+    modes = list(Mode) if job.mode is None else [job.mode]
     most = None if scenario.repeatable else FEW
     failures: list[str] = []
     try:
