@@ -11,7 +11,7 @@ import sys
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from ._sites import Site, outside, place_in, site
+from ._sites import OURS, OUTERMOST, Site, outside, place_in, site
 from ._waiting import WAITERS
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ FRAMES: Final = 8
 """How many places of the opening stack are kept."""
 ACCESSES: Final = 4
 """How many places that used the session are kept."""
+NO_CODES: Final = (None,) * FRAMES
 TRACE: Final = "trace"  # no map or var has such a key: theirs have a number
 
 
@@ -53,9 +54,8 @@ class Trace:
     """In which period of its site it was counted for that."""
 
     def __init__(self, free: list[Trace], taken: dict[Trace, None]) -> None:
-        self._codes: list[CodeType | None] = [None] * FRAMES
+        self._codes: list[CodeType | None] = [*NO_CODES]
         self._lastis = [0] * FRAMES
-        self._depth = 0
         self._free = free
         self._taken = taken
         self.set_result(None)
@@ -70,9 +70,8 @@ class Trace:
         self.accesses = ()
         self.kind = ""
         self.period = 0
-        while self._depth:
-            self._depth -= 1
-            self._codes[self._depth] = None
+        self._depth = 0
+        self._codes[:] = NO_CODES
         self._taken.pop(self, None)
         self._free.append(self)
 
@@ -86,11 +85,17 @@ class Trace:
 
     def take(self, frame: FrameType | None) -> None:
         """Record what leads to *frame*."""
+        # `outside` written out: eight calls would be most of what a sampled session costs.
         depth, codes, lastis = 0, self._codes, self._lastis
-        while depth < FRAMES and (frame := outside(frame)) is not None:
-            codes[depth] = frame.f_code
-            lastis[depth] = frame.f_lasti
-            depth += 1
+        while frame is not None and depth < FRAMES:
+            code = frame.f_code
+            file = code.co_filename
+            if not file.startswith(OURS):
+                if file == OUTERMOST:
+                    break
+                codes[depth] = code
+                lastis[depth] = frame.f_lasti
+                depth += 1
             frame = frame.f_back
         self._depth = depth
 

@@ -87,7 +87,6 @@ class Tracer:
 
     def __init__(self, supervisor: Supervisor, level: LeakDetection) -> None:
         self._supervisor = supervisor
-        self._level = level
         self._free: list[Trace] = []
         self._taken: dict[Trace, None] = {}
         for _ in range(TRACES[level]):
@@ -101,14 +100,14 @@ class Tracer:
         # Not every 128th: sessions that come in a fixed order would be sampled unevenly.
         self._random = Random(0).random  # noqa: S311 - no secret, but the same on each run
         self._spread = 1 if level is LeakDetection.PARANOID else 2 * SAMPLED - 1
-        supervisor._sample_at = 0 if level is LeakDetection.DISABLED else self._after(0)
-
-    def _after(self, number: int) -> int:
-        return number + 1 + int(self._random() * self._spread)
+        self._enabled = level is not LeakDetection.DISABLED
+        self._accesses = self._enabled and level is not LeakDetection.SIMPLE
+        self._places = level is LeakDetection.PARANOID
+        supervisor._sample_at = 1 + int(self._random() * self._spread) if self._enabled else 0
 
     def start(self) -> None:
         """Record what enters the supervisor."""
-        if self._level is not LeakDetection.DISABLED:
+        if self._enabled:
             self.entered.take(sys._getframe(1))
 
     def stop(self) -> None:
@@ -119,20 +118,18 @@ class Tracer:
 
     def sample(self, session: Session) -> None:
         """Record what opens *session*, if there is a record left, and say which one is next."""
-        self._supervisor._sample_at = self._after(session.incarnation)
+        self._supervisor._sample_at += 1 + int(self._random() * self._spread)
         if not self._free:
             return
         trace = self._free.pop()
         trace.take(sys._getframe(2))
-        if self._level is LeakDetection.SIMPLE:
+        if not self._places:
             trace.begin(session, {})
-        elif self._level is LeakDetection.ADVANCED:
-            trace.begin(session, {})
-            session.__class__ = TracedSession
         else:
             trace.begin(session, PlacedSlots())
-            session.__class__ = TracedSession
             session._steps, session._tasks = Placed(), Placed()
+        if self._accesses:
+            session.__class__ = TracedSession
         if self._handle is None:
             self._arm()
 
