@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final, cast
 
 import anyio
@@ -27,6 +28,11 @@ from ._watch import Task, Watch
 
 MOST_STEPS: Final = 20_000
 """Iterations of the loop without a millisecond going by that are taken for a livelock."""
+
+FULL: Final = 256
+"""After so many runs all garbage is collected; after the others, what is young."""
+
+_runs: Final = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ class Run:
             finally:
                 self._close()
                 self._hit.clear()
-                self._main = self._host = None
+                self._main = self._host = self._scope = None
         self.problems += self._complaints
         self.problems += outside.left()
         kept = [p for p in self.problems if not any(i.search(p) for i in self.terms.ignore)]
@@ -306,6 +312,8 @@ class Run:
         for task in left:
             if task.done() and not task.cancelled():
                 task.exception()
+        loop.set_exception_handler(None)
+        watch.part()
         loop.close()
 
 
@@ -344,7 +352,7 @@ def _listening(complaints: list[str]) -> Iterator[None]:
         sys.unraisablehook = unraisable
         try:
             yield
-            gc.collect(1)
+            gc.collect(1 if next(_runs) % FULL else 2)
         finally:
             sys.unraisablehook = before
     complaints += [

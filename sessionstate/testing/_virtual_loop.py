@@ -165,6 +165,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     # These belong to asyncio's base class, which does not annotate them.
     _scheduled: list[asyncio.TimerHandle]
     _clock_resolution: float
+    _ready: deque[asyncio.Handle]
     _closed = True  # until the base is made: its finalizer looks
 
     def __init__(self, clock: VirtualClock, *, eager: bool = False) -> None:
@@ -210,6 +211,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         How many timers are armed.
         """
         return sum(not handle.cancelled() for handle in self._scheduled)
+
+    def close(self) -> None:
+        """
+        Close the loop, and part it from what holds it, so that its count alone frees it.
+        """
+        super().close()
+        self.observer = None
+        self._ready = deque()
 
     def run_in_executor(  # type: ignore[override]  # a TypeVarTuple would gain nothing here
         self, executor: Executor | None, func: Callable[..., T], *args: Any

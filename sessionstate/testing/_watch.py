@@ -57,6 +57,12 @@ class Watch:
         """
         self._counting = False
 
+    def part(self) -> None:
+        """
+        Forget who is told of each step, who would keep this alive and be kept by it.
+        """
+        self._before_step = _nothing
+
     def alive(self) -> list[Task]:
         """
         Return the tasks that are not done, in the order of their appearance.
@@ -118,3 +124,9 @@ class Watch:
             name = getattr(owner.get_coro(), "__qualname__", "?")
             return f"task {self._number(owner)}, {name}"
         return getattr(callback, "__qualname__", None) or type(callback).__name__
+
+
+def _nothing(step: int) -> None:
+    """
+    Let a step be.
+    """

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import platform
 import re
 import sys
@@ -107,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     seconds = time.monotonic() - began
     for line in (*report.table(), report.ending(seconds), *report.failures):
         print(line, flush=True)
+    logging.disable(logging.CRITICAL)  # what goes wrong on purpose
     wrong = show_smoke(options.only)
     if options.json is not None:
         result = {
