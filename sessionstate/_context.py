@@ -34,6 +34,8 @@ loading: ContextVar[Flight | None] = ContextVar("sessionstate.loading", default=
 
 _waiting: dict[Task, Session] = {}
 """The session whose end a task waits for."""
+_leaving: dict[Task, None] = {}
+"""The tasks that wait through every cancellation, as they leave a block."""
 _serving_waits: dict[Session, dict[Task, None]] = {}
 """The waiting tasks by the sessions that they serve."""
 
@@ -71,18 +73,26 @@ def would_deadlock(session: Session) -> bool:
     clean-ups waits, directly or through others, for a session of which that is true.
     """
     task, mine = running_task(), serving.get()
-    if session._end is not None and not mine and session._ties is None:
+    if session._end is not None and not mine and session._ties is None and not _leaving:
         return holds(task, session)  # nothing can lead back here
-    family = dict.fromkeys(with_children(session))
-    seen = dict(family)
-    ahead = list(family)
+    certain = dict.fromkeys(with_children(session))
+    seen = dict(certain)
+    ahead = list(certain)
     for other in ahead:  # which grows
         if other in mine:
             return True
-        # A holder of a session that has ended is interrupted, and so are its waits.
-        if (other in family or session._end is None) and holds(task, other):
+        # A holder of a session that has ended is interrupted, and so are its waits, but for those
+        # of who is leaving another block.
+        if (other in certain or session._end is None) and holds(task, other):
             return True
         waiters = [block.task for block in other._holders or ()]
+        if other in certain:
+            left = [_waiting[each] for each in waiters if each in _leaving]
+            more = {one: None for waited in left for one in with_children(waited)}
+            more = {one: None for one in more if one not in certain}
+            certain |= more
+            seen |= more
+            ahead += more
         waiters += _serving_waits.get(other, ())
         new = {_waiting[each]: None for each in waiters if each in _waiting}
         new = {each: None for waited in new for each in with_children(waited)}
@@ -110,10 +120,11 @@ def detach() -> None:
 class Waiting:
     """While inside, the current task is known to wait for *session*."""
 
-    __slots__ = ("_mine", "_session", "_task")
+    __slots__ = ("_mine", "_session", "_task", "_through")
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, through: bool = False) -> None:
         self._session = session
+        self._through = through
 
     def __enter__(self) -> None:
         task = running_task()
@@ -121,12 +132,15 @@ class Waiting:
         self._mine = serving.get() if task else ()
         if task:
             _waiting[task] = self._session
+            if self._through:
+                _leaving[task] = None
             for session in self._mine:
                 _serving_waits.setdefault(session, {})[task] = None
 
     def __exit__(self, *exc: object) -> None:
         if self._task:
             _waiting.pop(self._task, None)
+            _leaving.pop(self._task, None)
         for session in self._mine:
             waits = _serving_waits.get(session, {})
             waits.pop(self._task, None)  # type: ignore[arg-type]

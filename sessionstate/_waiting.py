@@ -77,7 +77,7 @@ async def wait_through(session: Session) -> asyncio.CancelledError | None:
     inside a shield, which is entered after the first interruption only, as it costs more than all
     the rest.
     """
-    with Waiting(session):
+    with Waiting(session, through=True):
         try:
             await _closed(session)
         except asyncio.CancelledError as error:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from sessionstate.testing import VirtualClock
+    from tests.conftest import StartSupervisor
 
     Ask = Callable[[Supervisor], Awaitable[object]]
 
@@ -31,6 +32,40 @@ ASKS: dict[str, Ask] = {
     "attach": lambda supervisor: supervisor.attach("a").__aenter__(),
 }
 RAISES = {"lookup", "open", "session", "attach", "wait_closed"}
+
+
+class TestCrossedBlocks:
+    @pytest.mark.parametrize("kind", ["owner", "visitor"])
+    @pytest.mark.parametrize("how", ["shutdown", "at once", "one after the other"])
+    async def test_two_tasks_in_two_sessions(
+        self, start_supervisor: StartSupervisor, clock: VirtualClock, kind: str, how: str
+    ) -> None:
+        """
+        Two tasks inside two sessions, entered in opposite orders, do not wait for each other.
+        """
+        supervisor = await start_supervisor(close_timeout=None, default=False)
+        inner = supervisor.session if kind == "owner" else supervisor.attach
+
+        async def both(outer_id: str, inner_id: str) -> None:
+            async with supervisor.session(outer_id):
+                await asyncio.sleep(1)
+                async with inner(inner_id):
+                    await asyncio.sleep(LONG)
+
+        tasks = [asyncio.create_task(both(*ids)) for ids in ("ab", "ba")]
+        sessions = [await supervisor.open(id) for id in "ab"]
+        await clock.advance(2)
+        if how == "shutdown":
+            await supervisor.__aexit__(None, None, None)
+        elif how == "at once":
+            assert [supervisor.close_soon(id) for id in "ab"] == [True, True]
+        else:
+            await supervisor.close("a")
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(each, SessionClosed) for each in outcomes), outcomes
+        assert clock.now == 2
+        assert [each.state for each in sessions] == ["closed", "closed"]
+        assert supervisor.statistics().stuck == 0
 
 
 class TestNobodyDeadlocks:
