@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -120,6 +121,7 @@ def run_here(kind: Kind, examples: int, seed: int) -> Row:
 
     assert issubclass(Counting, RuleBasedStateMachine)
     Counting.__name__ = Counting.__qualname__ = kind.name
+    logging.getLogger("sessionstate").setLevel(logging.CRITICAL)  # much of it, while it shrinks
     core: Any = hypothesis.core
     core.global_force_seed = seed  # as pytest's --hypothesis-seed does
     began = time.perf_counter()

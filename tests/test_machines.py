@@ -5,6 +5,7 @@ What runs the state machines many times.
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ class TestMachines:
         One run tells how many examples and steps it took.
         """
         monkeypatch.setattr(hypothesis.core, "global_force_seed", None)
+        monkeypatch.setattr(logging.getLogger("sessionstate"), "setLevel", lambda _: None)
         (kind,) = [each for each in KINDS if each.name == "LRUMachine"]
         row = run_here(kind, 5, seed=1)
         assert row.examples >= 5
