@@ -61,7 +61,7 @@ async def serving() -> AsyncIterator[None]:
 
 async def main() -> list[LeakReport]:
     async with serving():
-        return [await leakcheck(request, requests=50) for request in (leaky, mended)]
+        return [await leakcheck(request, requests=100) for request in (leaky, mended)]
 
 
 if __name__ == "__main__":

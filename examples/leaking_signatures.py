@@ -34,7 +34,7 @@ async def mended(number: int) -> None:
 
 
 async def main() -> list[LeakReport]:
-    return [await leakcheck(request, requests=50) for request in (leaky, mended)]
+    return [await leakcheck(request, requests=100) for request in (leaky, mended)]
 
 
 if __name__ == "__main__":

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     Request = Callable[..., Coroutine[Any, Any, object]]
 
+pytestmark = pytest.mark.virtual_time
+
 NEVER = 1e9
 
 
@@ -371,7 +373,7 @@ class TestWeighed:
         seen: list[bytes] = []
 
         async def request() -> None:
-            seen.append(bytes(300))
+            seen.append(bytes(900))
             task = asyncio.create_task(asyncio.sleep(0.001))
             await asyncio.sleep(0)
             assert not task.done()
@@ -389,7 +391,7 @@ class TestWeighed:
             seen: list[bytes] = []
 
             async def request() -> None:
-                seen.append(bytes(300))
+                seen.append(bytes(900))
 
             assert check(request, rounds=30, requests=4).verdict is Verdict.LEAK
             assert tracemalloc.is_tracing()
@@ -437,13 +439,13 @@ class Caches:
         """
         match name:
             case "memo":
-                self.memo(number + 300)
+                self.memo(number + 900)
             case "guard":
-                assert self.guard.first_seen(f"signature-{number:0300}")
+                assert self.guard.first_seen(f"signature-{number:0900}")
             case "signed":
-                assert self.guard.first_seen(f"signature-{number:0300}", signed_at=time())
+                assert self.guard.first_seen(f"signature-{number:0900}", signed_at=time())
             case _:
-                getattr(self, name)[number] = bytes(300)
+                getattr(self, name)[number] = bytes(900)
 
 
 class TestBounded:
@@ -492,7 +494,7 @@ class TestBounded:
         memo: Any = lru_cache(maxsize=None)(bytes)
 
         async def request(number: int) -> None:
-            memo(number + 300)
+            memo(number + 900)
 
         assert check(request, rounds=30, requests=4).verdict is Verdict.LEAK
 
@@ -512,6 +514,7 @@ class TestBounded:
         """
         A container whose owner has ended is left alone.
         """
+        gc.collect()  # containers of other tests
         kept: list[LRUCache[int, int]] = []
 
         async def request() -> None:
@@ -527,6 +530,7 @@ class TestTime:
         """
         Time passes by the loop's clock, by another one, by a function, or not.
         """
+        gc.collect()  # containers of other tests, which may keep their entries for longer
         clock, loops = VirtualClock(), VirtualClock()
         calls: list[int] = []
         advance: Any = {

@@ -73,7 +73,7 @@ def sync():
 
 value = 3
 """
-QUICK = ("--requests", "4")
+QUICK = ("--requests", "20")
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ FLOOR: Final = 8 * 1024
 FEWEST_ROUNDS: Final = 5
 LEAST_WARM_UP: Final = 0.3
 MOST_WARM_UP: Final = 0.9
-ROUND: Final = 256
+ROUND: Final = 1024
 """Bytes that a round may cost by itself, however few requests it has."""
 PATIENCE: Final = 3
 """Requests that may raise before it is given up."""
@@ -77,7 +77,7 @@ async def leakcheck(
         requests: How many requests there are in a round.
         warm_up: The share of rounds whose samples do not count, at least 0.3.
         floor: Bytes per 1000 requests that are not taken for growth, because the interpreter
-            itself grows; `calibrate` measures how much. It is at least 256 bytes a round, which
+            itself grows; `calibrate` measures how much. It is at least 1 KB a round, which
             counts where a round has few requests.
         reset: What else keeps a bounded number of things: functions without arguments, or objects
             with ``clear()`` or ``cache_clear()``.
