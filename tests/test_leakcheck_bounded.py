@@ -1,0 +1,136 @@
+"""
+What the leak check leaves alone: caches that fill, entries that expire, sessions that time out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from functools import lru_cache, partial
+from time import time
+from typing import Any
+
+import pytest
+
+from sessionstate import (
+    ExpiringMap,
+    LRUCache,
+    ReplayGuard,
+    Supervisor,
+    current_supervisor,
+)
+from sessionstate.testing import (
+    Verdict,
+    leakcheck,
+)
+from tests.leak_checks import check, row
+
+pytestmark = pytest.mark.virtual_time
+
+
+class Caches:
+    """
+    What is bounded, in one way or another.
+    """
+
+    def __init__(self) -> None:
+        self.lru = LRUCache[int, bytes](maxsize=10_000)
+        self.ttl = ExpiringMap[int, bytes](ttl=3 * 86400)
+        self.idle = ExpiringMap[int, bytes](idle=60)
+        self.sized = ExpiringMap[int, bytes](maxsize=10_000)
+        self.weighed = ExpiringMap[int, bytes](
+            max_weight=10**9, weigher=lambda _, value: len(value)
+        )
+        self.guard = ReplayGuard(window=300)
+        self.mine: dict[int, bytes] = {}
+        self.memo: Any = lru_cache(maxsize=10_000)(bytes)
+
+    async def put(self, name: str, number: int) -> None:
+        """
+        Put something into one of them.
+        """
+        match name:
+            case "memo":
+                self.memo(number + 900)
+            case "guard":
+                assert self.guard.first_seen(f"signature-{number:0900}")
+            case "signed":
+                assert self.guard.first_seen(f"signature-{number:0900}", signed_at=time())
+            case _:
+                getattr(self, name)[number] = bytes(900)
+
+
+class TestBounded:
+    NAMES = ("lru", "ttl", "idle", "sized", "weighed", "guard", "signed", "memo")
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_a_cache_that_fills_is_no_leak(self, name: str) -> None:
+        """
+        What has a bound, in number or in time, is emptied between rounds.
+        """
+        report = check(partial(Caches().put, name), rounds=30, requests=4)
+        assert report.verdict is Verdict.BOUNDED
+
+    @pytest.mark.real_loop
+    @pytest.mark.parametrize("name", NAMES)
+    def test_nor_on_a_real_loop(self, name: str) -> None:
+        """
+        Where time cannot be moved, entries that have a time to go are let go of.
+        """
+        report = asyncio.run(leakcheck(partial(Caches().put, name), rounds=30, requests=4))
+        assert report.verdict is Verdict.BOUNDED
+
+    @pytest.mark.parametrize("how", ["object", "function", "async function"])
+    def test_what_is_named_is_reset(self, how: str) -> None:
+        """
+        A cache of one's own is named, or a function that empties it.
+        """
+        caches = Caches()
+
+        async def clear() -> None:
+            caches.mine.clear()
+
+        ways: dict[str, object] = {
+            "object": caches.mine,
+            "function": lambda: caches.mine.clear(),  # noqa: PLW0108 - it has no clear()
+            "async function": clear,
+        }
+        request = partial(caches.put, "mine")
+        assert check(request, rounds=30, requests=4).verdict is Verdict.LEAK
+        assert check(request, rounds=30, requests=4, reset=[ways[how]]).verdict is Verdict.BOUNDED
+
+    def test_a_cache_without_a_bound_is_not_emptied(self) -> None:
+        """
+        `functools.cache` keeps everything: that is a leak.
+        """
+        memo: Any = lru_cache(maxsize=None)(bytes)
+
+        async def request(number: int) -> None:
+            memo(number + 900)
+
+        assert check(request, rounds=30, requests=4).verdict is Verdict.LEAK
+
+    def test_sessions_that_wait_for_their_timeouts(self) -> None:
+        """
+        A session that is left to its idle timeout is no leak.
+        """
+
+        async def request(number: int) -> None:
+            await current_supervisor().open(f"chat-{number}")
+
+        report = check(request)
+        assert row(report, "sessions without a deadline").verdict is Verdict.BOUNDED
+        assert row(report, "deadlines").values[-1] == 0
+
+    def test_containers_of_a_supervisor_that_was_left(self) -> None:
+        """
+        A container whose owner has ended is left alone.
+        """
+        gc.collect()  # containers of other tests
+        kept: list[LRUCache[int, int]] = []
+
+        async def request() -> None:
+            async with Supervisor(default=False) as supervisor:
+                kept.append(LRUCache[int, int](maxsize=None, supervisor=supervisor))
+
+        assert not [each for each in check(request).rows if each.kind == "container"]
