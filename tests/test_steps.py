@@ -5,9 +5,7 @@ The steps of a clean-up: their order, their time, and what cuts them short.
 from __future__ import annotations
 
 import asyncio
-import gc
-import weakref
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -327,40 +325,6 @@ class TestTime:
             await s.aclose()
         assert (clock.now, log) == (5, ["rest begins", "rest"])
         await asyncio.sleep(LONG)
-
-    async def test_what_is_abandoned_is_kept(self, ten: Supervisor, clock: VirtualClock) -> None:
-        """
-        A step that was abandoned is held until it ends, so that it is not collected as it runs.
-        """
-        steps: list[weakref.ref[asyncio.Task[Any]]] = []
-        waits: list[weakref.ref[asyncio.Future[None]]] = []
-
-        async def stubborn() -> None:
-            task = asyncio.current_task()
-            assert task is not None
-            steps.append(weakref.ref(task))
-            del task
-            for _ in range(2):
-                wait = asyncio.get_running_loop().create_future()
-                waits.append(weakref.ref(wait))
-                with suppress(asyncio.CancelledError):
-                    await wait
-                del wait
-
-        s = await ten.open("a")
-        s.push_async_callback(stubborn)
-        with pytest.raises(ExceptionGroup):
-            await s.aclose()
-        assert clock.now == 10
-        gc.collect()
-        assert steps[0]() is not None
-        wait = waits[-1]()
-        assert wait is not None
-        wait.set_result(None)
-        del wait
-        await clock.settle()
-        gc.collect()
-        assert steps[0]() is None
 
     async def test_least(self, ten: Supervisor, clock: VirtualClock, log: list[str]) -> None:
         """

@@ -1,6 +1,9 @@
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -126,3 +129,41 @@ class TestStranded:
         assert session.state is SessionState.CLOSED
         assert not supervisor._closing
         assert "'a'" in caplog.text
+
+
+class TestAbandoned:
+    async def test_what_is_abandoned_is_kept(
+        self, supervisor: Supervisor, clock: VirtualClock
+    ) -> None:
+        """
+        A step that was abandoned is held until it ends, so that it is not collected as it runs.
+        """
+        steps: list[weakref.ref[asyncio.Task[Any]]] = []
+        waits: list[weakref.ref[asyncio.Future[None]]] = []
+
+        async def stubborn() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            steps.append(weakref.ref(task))
+            del task
+            for _ in range(2):
+                wait = asyncio.get_running_loop().create_future()
+                waits.append(weakref.ref(wait))
+                with suppress(asyncio.CancelledError):
+                    await wait
+                del wait
+
+        s = await supervisor.open("a")
+        s.push_async_callback(stubborn)
+        with pytest.raises(ExceptionGroup):
+            await s.aclose()
+        assert clock.now == 5
+        gc.collect()
+        assert steps[0]() is not None
+        wait = waits[-1]()
+        assert wait is not None
+        wait.set_result(None)
+        del wait
+        await clock.settle()
+        gc.collect()
+        assert steps[0]() is None

@@ -279,7 +279,7 @@ PROTOCOL: Final = [
         "_steps.py",
         "supervisor._keep(task)",
         "pass",
-        ("steps",),
+        ("teardown",),
     ),
     Mutant(
         "step-cancelled-before-it-ran",

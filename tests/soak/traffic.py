@@ -15,7 +15,6 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from sessionstate import (
-    ExpiringMap,
     MemoryGuard,
     Session,
     SessionClosed,
@@ -23,6 +22,7 @@ from sessionstate import (
     SessionVar,
     Supervisor,
 )
+from tests.soak.belongings import LONG, OWNING, Belongings, Bus, nothing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 WAVE: Final = 1_000
 PAUSE: Final = 5.0  # seconds between two waves
-LONG: Final = 300.0  # after which every deadline has come
 
 PER_WAVE: Final = {
     "completed": 400,
@@ -52,42 +51,7 @@ PER_WAVE: Final = {
 }
 """How many of each ending; 'parent' and 'lingered' are those that `CloseReason` does not tell."""
 
-OWNING: Final = {
-    "nothing": 50,
-    "value": 20,
-    "callback": 12,
-    "several": 4,
-    "async_callback": 3,
-    "hosted": 3,
-    "task": 3,
-    "timer": 2,
-    "listener": 2,
-    "load": 1,
-}
-"""What sessions own, of a hundred."""
-
 CHILD: Final = [sys.executable, "-S", "-E", "-c", "import sys; sys.stdin.read()"]
-
-
-class Bus:
-    """
-    An emitter that lives as long as the program.
-    """
-
-    def __init__(self) -> None:
-        self.heard: dict[object, None] = {}
-
-    def on(self, event: object, handler: object) -> None:
-        """
-        Remember *handler*.
-        """
-        self.heard[handler] = None
-
-    def off(self, event: object, handler: object) -> None:
-        """
-        Forget *handler*.
-        """
-        del self.heard[handler]
 
 
 class Crash(Exception):
@@ -96,7 +60,7 @@ class Crash(Exception):
     """
 
 
-class Traffic:
+class Traffic(Belongings):
     """
     What comes and goes in three supervisors, and in some that come and go themselves.
     """
@@ -331,7 +295,7 @@ class Traffic:
             async with Supervisor(default=False, name="short") as supervisor:
                 for _ in range(10):
                     session = await supervisor.open(self.id())
-                    session.callback(_nothing)
+                    session.callback(nothing)
             self.shut_down += 10
 
     async def _hold(self, block: AbstractAsyncContextManager[Session]) -> None:
@@ -340,80 +304,6 @@ class Traffic:
                 await self.furnish(session)
                 await asyncio.sleep(LONG)
 
-    # What they own
-
-    async def own_nothing(self, session: Session) -> None:
-        """
-        Own nothing, as most do.
-        """
-
-    async def own_value(self, session: Session) -> None:
-        """
-        Own values in a map, in a variable and in `vars`.
-        """
-        self.agents[session] = [session.id]
-        self.notes.set({"id": session.id}, session)
-        session.vars["bytes"] = bytes(100)
-
-    async def own_callback(self, session: Session) -> None:
-        """
-        Own a promise, of two.
-        """
-        session.callback(_nothing, session.id)
-        session.callback(_nothing).cancel()
-
-    async def own_several(self, session: Session) -> None:
-        """
-        Own two things of different kinds, and a container.
-        """
-        await self.own_value(session)
-        await self.own_callback(session)
-        entries = ExpiringMap[str, str](ttl=2, session=session)
-        entries[session.id] = session.id
-        session.callback(_nothing, entries)
-
-    async def own_async_callback(self, session: Session) -> None:
-        """
-        Own an async promise.
-        """
-        session.push_async_callback(asyncio.sleep, 0)
-
-    async def own_hosted(self, session: Session) -> None:
-        """
-        Own an async context, in a task of its own.
-        """
-        await session.enter_async_context(_context())
-
-    async def own_task(self, session: Session) -> None:
-        """
-        Own a task that does not end, and one that does.
-        """
-        session.start_soon(asyncio.sleep, LONG)
-        session.start_soon(asyncio.sleep, 0)
-
-    async def own_timer(self, session: Session) -> None:
-        """
-        Own a timer that may ring, and one that does not.
-        """
-        session.call_later(2, _nothing)
-        session.call_later(LONG, _nothing, session)
-
-    async def own_listener(self, session: Session) -> None:
-        """
-        Own a registration with the bus.
-        """
-        session.listen(self.bus, "event", _nothing)
-
-    async def own_load(self, session: Session) -> None:
-        """
-        Own what was loaded.
-        """
-
-        async def make() -> str:
-            return session.id
-
-        await session.get_or_create("key", make)
-
 
 async def _await(body: Awaitable[None]) -> None:
     await body
@@ -421,14 +311,3 @@ async def _await(body: Awaitable[None]) -> None:
 
 async def _crash() -> None:
     raise Crash
-
-
-def _nothing(*_: object) -> None:
-    """
-    Do nothing.
-    """
-
-
-@asynccontextmanager
-async def _context() -> AsyncIterator[None]:
-    yield
