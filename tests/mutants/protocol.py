@@ -153,7 +153,7 @@ PROTOCOL: Final = [
         if self._timer""",
         """
         if self._timer""",
-        ("holders",),
+        ("holders_elsewhere",),
     ),
     Mutant(
         "on-close-twice",
