@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sessionstate import EvictionCause, ExpiringMap, ReplayGuard
 
 Told = list[tuple[Any, Any, EvictionCause]]
@@ -67,3 +69,11 @@ class Times:
         return ReplayGuard(
             **{"window": 300, **options}, clock=lambda: self.now, wall_clock=lambda: self.wall
         )
+
+
+@pytest.fixture
+def times() -> Times:
+    """
+    Give two clocks.
+    """
+    return Times()

@@ -284,7 +284,7 @@ CONTAINERS: Final = [
         REPLAY,
         "self._guard._settle(self._key, self, keep=cls is None)",
         "self._guard._settle(self._key, self, keep=True)",
-        ("containers_replay", "containers_replay_machine"),
+        ("containers_replay_claims", "containers_replay_machine"),
     ),
     Mutant(
         "claim-of-another-released",
@@ -297,7 +297,7 @@ CONTAINERS: Final = [
         """
         if self._claims.pop(key, None) is not None:
 """,
-        ("containers_replay", "containers_replay_machine"),
+        ("containers_replay_claims", "containers_replay_machine"),
     ),
     Mutant(
         "clock-back-key-back",
