@@ -36,6 +36,8 @@ _waiting: dict[Task, Session] = {}
 """The session whose end a task waits for."""
 _leaving: dict[Task, None] = {}
 """The tasks that wait through every cancellation, as they leave a block."""
+_left: dict[Session, int] = {}
+"""How many of those wait for which session."""
 _serving_waits: dict[Session, dict[Task, None]] = {}
 """The waiting tasks by the sessions that they serve."""
 
@@ -73,7 +75,8 @@ def would_deadlock(session: Session) -> bool:
     clean-ups waits, directly or through others, for a session of which that is true.
     """
     task, mine = running_task(), serving.get()
-    if session._end is not None and not mine and session._ties is None and not _leaving:
+    others = len(_left) - (session in _left)  # that somebody leaves who may hold this one too
+    if session._end is not None and not mine and session._ties is None and not others:
         return holds(task, session)  # nothing can lead back here
     certain = dict.fromkeys(with_children(session))
     seen = dict(certain)
@@ -134,13 +137,18 @@ class Waiting:
             _waiting[task] = self._session
             if self._through:
                 _leaving[task] = None
+                _left[self._session] = _left.get(self._session, 0) + 1
             for session in self._mine:
                 _serving_waits.setdefault(session, {})[task] = None
 
     def __exit__(self, *exc: object) -> None:
         if self._task:
             _waiting.pop(self._task, None)
-            _leaving.pop(self._task, None)
+            if self._through:
+                del _leaving[self._task]
+                _left[self._session] -= 1
+                if not _left[self._session]:
+                    del _left[self._session]
         for session in self._mine:
             waits = _serving_waits.get(session, {})
             waits.pop(self._task, None)  # type: ignore[arg-type]
