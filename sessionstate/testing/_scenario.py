@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Gener
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ._points import Injected
 
@@ -58,13 +58,11 @@ class Scenario:
         """
         Call the setup, and return what to enter.
         """
-        made = None if self.setup is None else self.setup()
+        made: object = None if self.setup is None else self.setup()
+        if isinstance(made, Awaitable) and not isinstance(made, AbstractAsyncContextManager):
+            made = await cast("Awaitable[object]", made)
         if isinstance(made, AbstractAsyncContextManager):
-            return made
-        if isinstance(made, Awaitable):
-            made = await made
-        if isinstance(made, AbstractAsyncContextManager):
-            return made
+            return cast("AbstractAsyncContextManager[object]", made)
         return nullcontext(made)
 
 
@@ -76,7 +74,6 @@ class Interference:
     def __init__(self, *, throw_at: int = 0, abandon_at: int = 0) -> None:
         self.awaits = 0
         self.values = 0
-        self.thrown = False
         self.waits_at = ""
         """Where the scenario waited last: ``file:line``."""
         self._generator: AsyncIterator[object] | None = None
@@ -88,9 +85,10 @@ class Interference:
         Run *made*, which the body of a scenario returned: something to await, or to iterate over.
         """
         if isinstance(made, AsyncIterator):
-            self._generator = made
+            values = cast("AsyncIterator[object]", made)
+            self._generator = values
             try:
-                await self._drive(self._iterate(made))
+                await self._drive(self._iterate(values))
             finally:
                 self._generator = None  # nobody may keep what was abandoned
         else:
@@ -121,7 +119,6 @@ class Interference:
             else:
                 send = lambda: coro.send(None)  # noqa: E731
                 if may_fail and self.awaits == self._throw_at:
-                    self.thrown = True
                     send = _thrower(coro, Injected(f"injected into await {self.awaits}"))
 
     def _look(self, coro: Any) -> bool:
