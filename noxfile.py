@@ -250,4 +250,5 @@ def wheel(session: nox.Session) -> None:
             "scenarios",
         )
         command = [python, "-m", "pytest", *without(*apart), *session.posargs]
-        session.run(*command, env={"PYTHONPATH": None}, external=True)
+        # Not nox's own TMPDIR: tests that run pytest would find this project around their files.
+        session.run(*command, env={"PYTHONPATH": None, "TMPDIR": None}, external=True)
