@@ -33,7 +33,7 @@ class TestBadScenario:
         async def endless() -> None:
             await asyncio.sleep(FOR_EVER)
 
-        with pytest.raises(ScenarioError, match=r"has not ended after 60 virtual seconds.*py:\d"):
+        with pytest.raises(ScenarioError, match=r"has not ended after 7200 virtual seconds.*py:\d"):
             explore(endless)
 
     def test_waits_for_nobody(self) -> None:
@@ -44,7 +44,7 @@ class TestBadScenario:
         async def waits() -> None:
             await asyncio.Event().wait()
 
-        with pytest.raises(ScenarioError, match="has not ended after 60 virtual seconds"):
+        with pytest.raises(ScenarioError, match="has not ended after 7200 virtual seconds"):
             explore(waits)
 
     def test_not_deterministic(self) -> None:
@@ -121,14 +121,31 @@ class TestBadScenario:
 
     def test_mode_that_is_none(self) -> None:
         """
-        A mode that does not exist is refused.
+        A mode that does not exist is refused, with those that do; one alone needs no list.
         """
 
         async def body() -> None:
             await asyncio.sleep(1)
 
-        with pytest.raises(ValueError, match="'nothing' is not a valid Mode"):
+        with pytest.raises(ValueError, match="'nothing' is no mode: choose from cancel, twice, "):
             explore(body, modes=["nothing"])
+        assert list(explore(body, modes="cancel").runs) == ["cancel"]
+
+    def test_function_that_is_not_async(self) -> None:
+        """
+        A plain function is refused in a sentence, and an error of a scenario's own by its line.
+        """
+
+        def plain() -> int:
+            return 5
+
+        async def fails() -> None:
+            raise ValueError("x")
+
+        with pytest.raises(ScenarioError, match="is an async function; this one returned 5"):
+            explore(plain)
+        with pytest.raises(ScenarioError, match=r"raised ValueError\('x'\) at .*refused.py:\d+"):
+            explore(fails)
 
     @pytest.mark.parametrize("scenario", [None, 3])
     def test_no_function(self, scenario: Any) -> None:

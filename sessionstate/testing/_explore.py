@@ -123,7 +123,7 @@ def explore(
     ignore: Iterable[str] = (),
     repeatable: bool = True,
     settle: float = 3600.0,
-    time_limit: float = 60.0,
+    time_limit: float = 7200.0,
 ) -> Exploration:
     """
     Run *scenario* once for every point at which it can be disturbed, and look at what is left.
@@ -179,7 +179,7 @@ def explore(
     began = time.monotonic()
     calm = _calm(described, terms, repeatable=repeatable)
     chosen = Mode if only is None else ()
-    wanted = {Mode(mode) for mode in modes}
+    wanted = _modes(modes)
     course = calm.course
     if only is None and Mode.TWICE in wanted:
         course = replace(course, cancelled=_cancelled(described, terms, course.steps))
@@ -197,7 +197,7 @@ def explore(
             break
         again = repeatable and number % REPEATED == 0
         runs[point.mode] += 1
-        failure = _disturb(described, terms, point, again=again)
+        failure = _disturb(described, terms, point, again=again, must_strike=only is not None)
         if failure is not None:
             failures.append(failure)
     exploration = Exploration(
@@ -250,8 +250,15 @@ def _cancelled(scenario: Scenario, terms: Terms, steps: int) -> list[int]:
     return [Run(scenario, terms, first, record=False).go().course.steps for first in firsts]
 
 
-def _disturb(scenario: Scenario, terms: Terms, point: Point, *, again: bool) -> Failure | None:
+def _disturb(
+    scenario: Scenario, terms: Terms, point: Point, *, again: bool, must_strike: bool
+) -> Failure | None:
     run = Run(scenario, terms, point, record=again).go()
+    if must_strike and not run.struck:
+        raise ScenarioError(
+            f"{scenario.name} never gets to {point}: points move when the code changes, so take "
+            f"one from a new report"
+        )
     problems = list(run.problems)
     if again:
         difference = _difference(run, Run(scenario, terms, point).go())
@@ -271,6 +278,14 @@ def _difference(one: Run, other: Run) -> str:
         if first != second:
             return f"step {number} was {_step(first)}, then {_step(second)}"
     return ""
+
+
+def _modes(given: Collection[Mode | str]) -> set[Mode]:
+    known = [str(mode) for mode in Mode]
+    names = [given] if isinstance(given, str) else list(given)
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"{unknown[0]!r} is no mode: choose from {', '.join(known)}")
+    return {Mode(name) for name in names}
 
 
 def _step(step: tuple[float, str]) -> str:

@@ -9,6 +9,7 @@ import gc
 import inspect
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,8 @@ class Run:
         self.time_limit = terms.time_limit
         self.took = 0.0
         self.waited_at = ""
+        self.struck = False
+        """Whether the run got to the point of injection."""
         self._hit: list[Task] = []
         self._scope: anyio.CancelScope | None = None
         self._scope_cancelled = False
@@ -139,14 +142,15 @@ class Run:
         watch.start(spare=self._host)
         self._main = loop.create_task(self._be_main(world), name=self.scenario.name)
         self._until(self._main, within=self.time_limit)
+        self.struck = self.struck or self._interference.struck
         self.took = loop.time()
         self.waited_at = self._interference.waits_at
         if not self._main.done():
             self.problems.append(
-                f"it has not ended after {self.time_limit:g} virtual seconds: it waits at "
-                f"{self.waited_at}"
+                f"it has not ended after {self.time_limit:g} virtual seconds (time_limit=): it "
+                f"waits at {self.waited_at}"
             )
-            self._main.cancel()
+            self._cancel(self._main)
             self._until(self._main, within=self.time_limit)
         self._until(within=self.terms.settle)
         watch.stop()
@@ -211,6 +215,7 @@ class Run:
             if waiter is not None and not waiter.done():
                 self._waited_in_cancelled_scope = True
         if step == point.step:
+            self.struck = True
             self._inject(point)
         if point.mode is Mode.TWICE and step == point.step + point.gap:
             self._cancel(self._main)
@@ -231,10 +236,11 @@ class Run:
                         self._cancel(task)
             case Mode.EACH:
                 targets = self._watch.targets()
-                if point.task < len(targets):
+                self.struck = point.task < len(targets)
+                if self.struck:
                     self._cancel(targets[point.task])
             case _:  # an error or an end, which come where the scenario is driven
-                pass
+                self.struck = False
 
     def _cancel(self, task: Task) -> None:
         if task.cancel():
@@ -271,7 +277,7 @@ class Run:
                 self.problems.append(f"{who} ended cancelled, but nobody had cancelled it")
         elif (error := task.exception()) is not None:
             if not self._is_expected(error):
-                self.problems.append(f"{who} raised {error!r}")
+                self.problems.append(f"{who} raised {error!r}{_raised_at(error)}")
         elif hit:
             self.problems.append(f"{who} swallowed the cancellation, and went on to its end")
 
@@ -327,6 +333,14 @@ def _all(loop: asyncio.AbstractEventLoop, tasks: list[Task]) -> Task:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _raised_at(error: BaseException) -> str:
+    """
+    Say which line raised *error*, the innermost one.
+    """
+    lines = list(traceback.walk_tb(error.__traceback__))
+    return f" at {lines[-1][0].f_code.co_filename}:{lines[-1][1]}" if lines else ""
 
 
 def _describe(task: Task) -> str:

@@ -74,6 +74,8 @@ class Interference:
     def __init__(self, *, throw_at: int = 0, abandon_at: int = 0) -> None:
         self.awaits = 0
         self.values = 0
+        self.struck = False
+        """Whether it broke in."""
         self.waits_at = ""
         """Where the scenario waited last: ``file:line``."""
         self._generator: AsyncIterator[object] | None = None
@@ -98,6 +100,7 @@ class Interference:
         async for _ in values:
             self.values += 1
             if self.values == self._abandon_at:
+                self.struck = True
                 return
 
     @types.coroutine
@@ -119,6 +122,7 @@ class Interference:
             else:
                 send = lambda: coro.send(None)  # noqa: E731
                 if may_fail and self.awaits == self._throw_at:
+                    self.struck = True
                     send = _thrower(coro, Injected(f"injected into await {self.awaits}"))
 
     def _look(self, coro: Any) -> bool:
@@ -157,8 +161,10 @@ def _attribute(coro: Any, name: str) -> Any:
     return getattr(coro, "gi_yieldfrom", None) if name == "await" else None
 
 
-async def _awaiting(made: Awaitable[object]) -> None:
-    await made
+async def _awaiting(made: object) -> None:
+    if not isinstance(made, Awaitable):
+        raise TypeError(f"a scenario is an async function; this one returned {made!r}")
+    await cast("Awaitable[object]", made)
 
 
 def _thrower(coro: Coroutine[Any, Any, None], exc: BaseException) -> Callable[[], Any]:
