@@ -115,7 +115,11 @@ class TestModes:
         ("marker", "option", "words"),
         [
             ('"loud"', "", "must be one of 'strict', 'warn', 'off', 'auto', not 'loud'"),
+            ('"off", "session *"', "", "patterns are given as ignore=[...]"),
             ('ignore="session *"', "", "write ignore=['session *']"),
+            ("ignore=12", "", "write ignore=['12']"),
+            ("ignroe=[]", "", "does not know ignroe=: it takes a mode without a keyword, and the "),
+            ("requets=5", "", "keywords ignore, advance, children, entries, leak_limit, "),
             ("", "-osessionstate=loud", "must be one of 'strict'"),
             ("", "-osessionstate_settle=long", "at least 0, not 'long'"),
         ],
@@ -130,7 +134,52 @@ class TestModes:
                 pass
         """
         result = run(source, *filter(None, [option]))
-        assert words in text(result) + "\n".join(result.errlines)
+        assert result.ret is pytest.ExitCode.USAGE_ERROR
+        said = text(result) + "\n".join(result.errlines)
+        assert words in said
+        assert not marker or "ERROR: test_it.py::test_it: " in said
+
+    def test_bad_markers_are_told_once(self, run: Run) -> None:
+        """
+        All markers that cannot be meant are told as tests are collected, and each of them once.
+        """
+        result = run(
+            """
+            @pytest.mark.sessionstate("loud")
+            class TestAll:
+                @pytest.mark.parametrize("number", range(3))
+                def test_it(self, number):
+                    pass
+
+            @pytest.mark.sessionstate(ignroe=["session *"])
+            def test_other():
+                pass
+            """
+        )
+        said = [each for each in result.errlines if "ERROR" in each]
+        assert ["TestAll::test_it[0]: sess" in said[0], "test_other: @" in said[1]] == [True, True]
+        assert len(said) == 2
+        assert "StashKey" not in text(result)
+
+    def test_marker_that_comes_late(self, run: Run) -> None:
+        """
+        A marker that cannot be meant, added after the collection, is told once: by the set-up.
+        """
+        result = run(
+            """
+            async def test_first():
+                kept.append(await Supervisor(default=False).__aenter__())
+
+            def test_late():
+                pass
+
+            @pytest.fixture(scope="session", autouse=True)
+            def mark(request):
+                request.session.items[1].add_marker(pytest.mark.sessionstate("loud"))
+            """,
+        )
+        result.assert_outcomes(passed=1, errors=2)
+        assert text(result).count("E           pytest.UsageError: test_it.py::test_late") == 1
 
 
 class TestFixtures:

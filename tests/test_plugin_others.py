@@ -169,6 +169,17 @@ class TestProcesses:
         assert {each.name for each in files} <= {"it-gw0.json", "it-gw1.json"}
         assert sum(len(json.loads(each.read_text())) for each in files) == 2
 
+    def test_bad_marker_in_a_worker(self, pytester: pytest.Pytester) -> None:
+        """
+        In a worker, which cannot refuse to begin, a test with a bad marker fails, and says why.
+        """
+        pytester.makeini(INI.format("auto"))
+        marked = "@pytest.mark.sessionstate(ignroe=[])\ndef test_it(): pass\n"
+        pytester.makepyfile(test_it=HEAD + marked + "def test_other(): pass\n")
+        result = pytester.runpytest_subprocess(*PLUGIN, *PLAIN, QUICK, "-n1")
+        result.assert_outcomes(passed=1, errors=1)
+        assert "does not know ignroe=" in text(result)
+
     def test_without_the_other_plugins(self, pytester: pytest.Pytester, run: Run) -> None:
         """
         It works where neither pytest-asyncio nor anyio's plugin is installed.

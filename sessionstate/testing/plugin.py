@@ -7,7 +7,7 @@ It is installed with sessionstate, and leaves tests alone that open nothing of i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
@@ -16,13 +16,14 @@ import pytest
 from ._check import Check
 from ._clock import VirtualClock
 from ._leftovers import Leftover, listed
-from ._reports import LeakCheck, Reports
+from ._reports import OPTIONS, LeakCheck, Reports
 
 if TYPE_CHECKING:
     from ._virtual_loop import VirtualLoop
 
 Mode = Literal["strict", "warn", "off", "auto"]
 MODES: Final[tuple[str, ...]] = get_args(Mode)
+KEYWORDS: Final = ("ignore", *sorted(OPTIONS))
 MARKER: Final = (
     "sessionstate(mode, *, ignore, requests, rounds, leak_limit, ...): whether the test fails "
     "('strict'), warns ('warn') or says nothing ('off') if something that it opened is still "
@@ -88,9 +89,29 @@ class Plugin:
         self._ignore: list[str] = config.getini("sessionstate_ignore")
         self._check = Check(_settle(config.getini("sessionstate_settle")))
         self._check.install()
+        self._begun = False
         self.clocks: Clocks = Clocks()
         self.reports: Reports = Reports(config)
         config.add_cleanup(self._check.uninstall)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """
+        Refuse markers that cannot be meant, each once.
+
+        A worker of pytest-xdist cannot refuse to begin: there the tests fail as they are set up.
+        """
+        wrong: dict[int, str] = {}
+        for item in items:
+            for mark in item.iter_markers("sessionstate"):
+                try:
+                    _read(mark, item.nodeid)
+                except pytest.UsageError as error:
+                    wrong.setdefault(id(mark), str(error))
+        if wrong and not hasattr(config, "workerinput"):
+            raise pytest.UsageError(*wrong.values())
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
@@ -98,9 +119,15 @@ class Plugin:
         Look at what is open before the fixtures are set up.
         """
         self.clocks.forget()
-        mode, _ = self._of(item)
+        self._begun = False
+        try:
+            mode, _ = self._of(item)
+        except pytest.UsageError:  # of a marker that the collection did not refuse
+            yield  # or the tear-down of others would fail as well
+            raise
         if mode != "off":
             self._check.begin(always=mode != "auto", runs_in_loop=_is_async(item))
+            self._begun = True
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -176,19 +203,15 @@ class Plugin:
         mode: Mode = self._mode
         ignore = list(self._ignore)
         for mark in reversed(list(item.iter_markers("sessionstate"))):
-            for given in mark.args:
-                mode = _mode(given)
-            patterns = mark.kwargs.get("ignore", ())
-            if isinstance(patterns, str):
-                raise pytest.UsageError(
-                    f"{item.nodeid}: ignore must be a list of patterns, not {patterns!r}: write "
-                    f"ignore=[{patterns!r}]"
-                )
+            given, patterns = _read(mark, item.nodeid)
+            mode = given or mode
             ignore += patterns
         return mode, ignore
 
     def _left(self, item: pytest.Item) -> str:
         """Return the text of what a test leaves; an empty one if that is nothing."""
+        if not self._begun:
+            return ""
         mode, ignore = self._of(item)
         left = [] if mode == "off" else self._check.end(ignore)
         return told(item.nodeid, left) if left else ""
@@ -200,10 +223,33 @@ def told(test: str, left: list[Leftover]) -> str:
     return f"{listed(f'{test} left open', left)}\n{ADVICE.format(example=example)}"
 
 
-def _mode(given: object) -> Mode:
+def _read(mark: pytest.Mark, test: str) -> tuple[Mode | None, list[str]]:
+    """Return the mode that a marker of *test* gives, if any, and what it lets stay."""
+    unknown = [each for each in mark.kwargs if each not in KEYWORDS]
+    if unknown:
+        raise pytest.UsageError(
+            f"{test}: @pytest.mark.sessionstate does not know {unknown[0]}=: it takes a mode "
+            f"without a keyword, and the keywords {', '.join(KEYWORDS)}"
+        )
+    if len(mark.args) > 1:
+        raise pytest.UsageError(
+            f"{test}: @pytest.mark.sessionstate takes one mode, not {mark.args!r}: patterns are "
+            f"given as ignore=[...]"
+        )
+    patterns: object = mark.kwargs.get("ignore", ())
+    if isinstance(patterns, str) or not isinstance(patterns, Collection):
+        raise pytest.UsageError(
+            f"{test}: ignore must be a list of patterns, not {patterns!r}: write "
+            f"ignore=[{str(patterns)!r}]"
+        )
+    mode = _mode(mark.args[0], f"{test}: ") if mark.args else None
+    return mode, [str(each) for each in cast("Collection[object]", patterns)]
+
+
+def _mode(given: object, where: str = "") -> Mode:
     if given not in MODES:
         raise pytest.UsageError(
-            f"sessionstate must be one of {', '.join(map(repr, MODES))}, not {given!r}"
+            f"{where}sessionstate must be one of {', '.join(map(repr, MODES))}, not {given!r}"
         )
     return cast("Mode", given)
 
