@@ -133,6 +133,21 @@ class TestInvariants:
         assert "the loop's exception handler was told: " in told
         assert "(LookupError('on purpose'))" in told
 
+    def test_error_kept_in_a_cycle(self) -> None:
+        """
+        An error that nobody asked for is a problem although only the collector finds it.
+        """
+
+        async def fail() -> None:
+            raise LookupError("on purpose")
+
+        def forget() -> None:
+            ring: list[object] = [asyncio.create_task(fail())]
+            ring.append(ring)
+
+        told = found(when_cancelled(forget))
+        assert "exception was never retrieved (LookupError('on purpose'))" in told
+
     def test_unraisable(self) -> None:
         """
         What nobody can raise is a problem.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -60,6 +61,20 @@ class TestOptions:
         A point is there though the scenario is over by then, or has not begun to wait.
         """
         assert explore(good, all_given_back, setup=list, only=point).runs
+
+    @pytest.mark.parametrize("frozen", [False, True])
+    def test_collector_is_left_as_it_was(self, frozen: bool) -> None:
+        """
+        What the program keeps from the garbage collector is kept from it afterwards too.
+        """
+        if frozen:
+            gc.freeze()
+        try:
+            before = bool(gc.get_freeze_count())
+            explore(good, all_given_back, setup=list, only="cancel@1")
+            assert before is bool(gc.get_freeze_count()) is frozen
+        finally:
+            gc.unfreeze()
 
     def test_scenario_without_a_name(self) -> None:
         """

@@ -5,12 +5,14 @@ Runs a scenario again and again, with something injected at every point that the
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, Final
@@ -176,17 +178,44 @@ def explore(
         raises=raises if isinstance(raises, tuple) else (raises,),
         ignore=tuple(map(re.compile, ignore)),
     )
+    point = Point.parse(only) if isinstance(only, str) else only
+    wanted = _modes(modes)
+    with _old_things_apart():
+        exploration = _explored(
+            described,
+            terms,
+            wanted,
+            point,
+            most=most,
+            seed=seed,
+            budget=budget,
+            repeatable=repeatable,
+        )
+    if exploration.failures:
+        raise ExplorationError(exploration)
+    return exploration
+
+
+def _explored(
+    described: Scenario,
+    terms: Terms,
+    wanted: set[Mode],
+    only: Point | None,
+    *,
+    most: int | None,
+    seed: int,
+    budget: float | None,
+    repeatable: bool,
+) -> Exploration:
     began = time.monotonic()
     calm = _calm(described, terms, repeatable=repeatable)
     chosen = Mode if only is None else ()
-    wanted = _modes(modes)
     course = calm.course
     if only is None and Mode.TWICE in wanted:
         course = replace(course, cancelled=_cancelled(described, terms, course.steps))
     plan = {mode: list(points(mode, course)) for mode in chosen if mode in wanted}
     if only is not None:
-        point = Point.parse(only) if isinstance(only, str) else only
-        plan = {point.mode: [point]}
+        plan = {only.mode: [only]}
     runs: Counter[Mode] = Counter()
     failures: list[Failure] = []
     chosen_points = [each for of_mode in plan.values() for each in _choose(of_mode, most, seed)]
@@ -200,7 +229,7 @@ def explore(
         failure = _disturb(described, terms, point, again=again, must_strike=only is not None)
         if failure is not None:
             failures.append(failure)
-    exploration = Exploration(
+    return Exploration(
         scenario=described.name,
         steps=calm.course.steps,
         runs=dict(runs),
@@ -208,9 +237,22 @@ def explore(
         seconds=time.monotonic() - began,
         failures=tuple(failures),
     )
-    if failures:
-        raise ExplorationError(exploration)
-    return exploration
+
+
+@contextmanager
+def _old_things_apart() -> Iterator[None]:
+    """
+    Keep what was there before from the collector, which looks at everything after each run.
+    """
+    if gc.get_freeze_count():  # somebody else has done so, and would not want it undone
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _calm(scenario: Scenario, terms: Terms, *, repeatable: bool) -> Run:

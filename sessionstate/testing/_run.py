@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, Final, cast
 
 import anyio
@@ -29,11 +28,6 @@ from ._watch import Task, Watch
 
 MOST_STEPS: Final = 20_000
 """Iterations of the loop without a millisecond going by that are taken for a livelock."""
-
-FULL: Final = 256
-"""After so many runs all garbage is collected; after the others, what is young."""
-
-_runs: Final = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +116,7 @@ class Run:
                 self._close()
                 self._hit.clear()
                 self._main = self._host = self._scope = None
+        self._loop.set_exception_handler(None)  # only now: what was left in cycles complains too
         self.problems += self._complaints
         self.problems += outside.left()
         kept = [p for p in self.problems if not any(i.search(p) for i in self.terms.ignore)]
@@ -318,7 +313,6 @@ class Run:
         for task in left:
             if task.done() and not task.cancelled():
                 task.exception()
-        loop.set_exception_handler(None)
         watch.part()
         loop.close()
 
@@ -366,7 +360,7 @@ def _listening(complaints: list[str]) -> Iterator[None]:
         sys.unraisablehook = unraisable
         try:
             yield
-            gc.collect(1 if next(_runs) % FULL else 2)
+            gc.collect()
         finally:
             sys.unraisablehook = before
     complaints += [
