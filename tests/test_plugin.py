@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sessionstate.testing._leftovers import Leftover
 from tests.plugin_runs import LEAVES_SESSION, PATIENT, Run, runs, text
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class TestWhatIsLeft:
         supervisor = r"  supervisor sessionstate: .* not left\n +opened at .*test_it.py:10\n"
         assert re.search(session, said)
         assert re.search(supervisor, said)
-        assert 'ignore=["supervisor sessionstate"]' in said
+        assert 'ignore=["supervisor sessionstate", "session chat-42"]' in said
         assert "Traceback" not in said
 
     def test_clean_tests_pass(self, run: Run) -> None:
@@ -127,6 +128,52 @@ class TestWhatIsLeft:
         )
         result.assert_outcomes(passed=3, errors=1)
         assert "test_leaves left open" in text(result)
+
+    def test_suggested_patterns(self, run: Run) -> None:
+        """
+        What is suggested to be ignored fits in the next run too: each pattern once, five at most.
+        """
+        source = """
+            async def pump():
+                await asyncio.sleep(1000)
+
+            {marker}
+            async def test_leaves():
+                supervisor = await Supervisor(default=False).__aenter__()
+                for number in range({sessions}):
+                    await supervisor.open(f"chat-{{number}}")
+                kept.append([supervisor, *(asyncio.create_task(pump()) for _ in range(3))])
+        """
+        said = text(run(source.format(marker="", sessions=2)))
+        found = re.search(r"@pytest.mark.sessionstate\(ignore=\[.*\]\)", said)
+        assert found is not None
+        assert said.count("asyncio task *: pump") == 1
+        run(source.format(marker=found[0], sessions=2)).assert_outcomes(passed=1)
+        said = text(run(source.format(marker="", sessions=9)))
+        assert 'chat-3"]), or' in said
+
+    @pytest.mark.parametrize(
+        ("kind", "name", "pattern"),
+        [
+            ("file descriptor", "16, /tmp/pytest-325/test_it0/y", "file descriptor *, */y"),
+            ("file descriptor", "3, pipe:[1234]", "file descriptor *, pipe:*"),
+            ("file descriptor", "3, anon_inode:[pidfd]", "file descriptor *, anon_inode:[[]pidfd]"),
+            ("asyncio task", "Task-12: sleep", "asyncio task *: sleep"),
+            ("asyncio task", "pump: 1: Pool.poll", "asyncio task *: Pool.poll"),
+            ("child process", "17196, sleep (sleeping)", "child process *, sleep*"),
+            ("session", "chat-42", "session chat-42"),
+            ("session", "who?*[a]", "session who[?][*][[]a]"),
+            ("task", "a: Task-7", "task a: *"),
+            ("callback", "a: <f at 0x7Fa1>", "callback a: <f at *>"),
+        ],
+    )
+    def test_patterns_last(self, kind: str, name: str, pattern: str) -> None:
+        """
+        The pattern of what is left fits it, and leaves out what another run does not have again.
+        """
+        left = Leftover(kind, name)
+        assert left.pattern == pattern
+        assert left.matches(left.pattern)
 
     def test_error_of_the_teardown(self, run: Run) -> None:
         """

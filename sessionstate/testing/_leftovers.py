@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,8 @@ Key = tuple[object, ...]
 
 PACKAGE: Final = str(Path(_last.__file__).parent) + os.sep
 LATE: Final = 0.1  # seconds that an owner may take to let go of what is due
+PASSING: Final = re.compile(r"\bTask-\d+\b|\b0x[0-9A-Fa-f]+\b|(?<=:)\[\d+\]$")
+"""What no other run has again: numbers of tasks, addresses, inodes of pipes."""
 RUNNERS: Final = ("TestRunner._run_tests_and_fixtures",)
 """Coroutines of test runners, which stay from test to test: anyio's."""
 
@@ -76,6 +79,24 @@ class Leftover:
         word = "defined" if self.kind == "asyncio task" else "opened"
         return f"{text}\n    {word} at {self.opened_where}"
 
+    @property
+    def pattern(self) -> str:
+        """
+        A pattern that fits this, and the same in another run.
+        """
+        name = self.name
+        if self.kind == "asyncio task":
+            name = f"*: {_literally(name.rpartition(': ')[2])}"
+        elif self.kind == "child process":
+            name = f"*, {_literally(name.partition(', ')[2].rpartition(' (')[0])}*"
+        elif self.kind == "file descriptor":
+            what = name.partition(", ")[2]
+            folder = "*/" if what.startswith("/") else ""
+            name = f"*, {folder}{_literally(what.rpartition('/')[2] if folder else what)}"
+        else:
+            name = _literally(name)
+        return f"{self.kind} {name}"
+
     def matches(self, pattern: str) -> bool:
         """
         Tell whether *pattern*, as of `fnmatch`, fits ``kind name``, the name or the place.
@@ -85,6 +106,12 @@ class Leftover:
         pattern = pattern.replace("\\", "/")
         known = f"{self.kind} {self.name}", self.name, self.opened_where or ""
         return any(fnmatchcase(each.replace("\\", "/"), pattern) for each in known)
+
+
+def _literally(text: str) -> str:
+    """Return a pattern that fits *text*, whatever passes in it."""
+    parts = PASSING.split(text)
+    return "*".join(re.sub(r"([*?[])", r"[\1]", part) for part in parts)
 
 
 class LeftoverError(AssertionError):

@@ -7,6 +7,7 @@ It is installed with sessionstate, and leaves tests alone that open nothing of i
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Collection, Generator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
@@ -29,9 +30,10 @@ MARKER: Final = (
     "('strict'), warns ('warn') or says nothing ('off') if something that it opened is still "
     "there, what may be left (ignore=[patterns]), and the defaults of its `leakcheck`"
 )
+SUGGESTED: Final = 5
 ADVICE: Final = """\
 What to do: end it where it was opened, with 'async with' or a fixture that closes it. What is
-meant to stay: @pytest.mark.sessionstate(ignore=["{example}"]), or sessionstate_ignore
+meant to stay: @pytest.mark.sessionstate(ignore={patterns}), or sessionstate_ignore
 in the ini-file; for no check at all @pytest.mark.sessionstate("off")."""
 
 
@@ -219,8 +221,9 @@ class Plugin:
 
 def told(test: str, left: list[Leftover]) -> str:
     """Return what people read of a test that left something."""
-    example = f"{left[0].kind} {left[0].name}"
-    return f"{listed(f'{test} left open', left)}\n{ADVICE.format(example=example)}"
+    patterns = [*dict.fromkeys(each.pattern for each in left)][:SUGGESTED]
+    advice = ADVICE.format(patterns=json.dumps(patterns, ensure_ascii=False))
+    return f"{listed(f'{test} left open', left)}\n{advice}"
 
 
 def _read(mark: pytest.Mark, test: str) -> tuple[Mode | None, list[str]]:
