@@ -55,6 +55,9 @@ class TestRunner:
         """
         for name in (PACKAGE, "tests"):
             (tmp_path / name).mkdir()
+        # A package, or one that is installed would come first, and without what its plugin needs.
+        (tmp_path / PACKAGE / "__init__.py").touch()
+        (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:sessionstate\n", "utf-8")
         source = tmp_path / PACKAGE / "x.py"
         source.write_text("value = 1\n", encoding="utf-8")
         test = f"from {PACKAGE}.x import value\n\ndef test_it():\n    assert value == 1\n"
