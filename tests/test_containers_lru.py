@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from sessionstate import EvictionCause, LRUCache
+from sessionstate.containers import _container
 
 KEYS: list[Any] = ["", 0, None, (), ("a", 1), "b"]
 KEY = st.sampled_from(KEYS)
@@ -29,6 +30,18 @@ class Value:
 
 
 class TestLRUCache:
+    def test_is_noted_by_who_looks_for_leaks(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A container of nobody's is known to the testing kit, and to nothing where that is not used.
+        """
+        noted: list[object] = []
+        monkeypatch.setattr(_container, "alone", noted.append)
+        cache = LRUCache[str, int](maxsize=1)
+        assert noted == [cache]
+        monkeypatch.setattr(_container, "alone", None)
+        LRUCache[str, int](maxsize=1)
+        assert noted == [cache]
+
     def test_keeps_what_was_used_last(self) -> None:
         """
         When there is no room, what was used least recently goes; looks are no use.
