@@ -34,10 +34,10 @@ async def fake_leakcheck(request: Any, *, floor: float = 8192, **options: Any) -
     """
     tasks = await request()
     verdict = Verdict.BOUNDED if tasks == 0 else Verdict.LEAK
-    row = LeakRow("asyncio tasks", "invariant", "tasks", tasks or 0, 0, 0, 0, verdict, VALUES)
-    total = LeakRow("all", "total", "bytes", 0, 0, 0, floor, Verdict.BOUNDED, VALUES)
     if tasks is None:
         verdict = Verdict.INCONCLUSIVE
+    row = LeakRow("asyncio tasks", "invariant", "tasks", tasks or 0, 0, 0, 0, verdict, VALUES)
+    total = LeakRow("all", "total", "bytes", 0, 0, 0, floor, Verdict.BOUNDED, VALUES)
     made = {"requests": 30, "requests_each": 5, "rounds": 6, "dropped": 2, "needs": 10} | options
     return LeakReport(
         subject="it", verdict=verdict, rows=(row, total), floor=floor, seconds=1.0, **made
@@ -64,7 +64,10 @@ class TestLeakcheck:
             @pytest.mark.sessionstate(tasks=10)
             class TestAllowed:
                 async def test_marker(self, leakcheck):
-                    assert (await leakcheck.run(leaky)).leaks
+                    report = await leakcheck.run(leaky)
+                    assert (report.verdict, report.leaks) == ("bounded", ())
+                    assert (report.rows[0].floor, report.rows[0].verdict) == (10, "bounded")
+                    assert "+10 asyncio tasks of 1000 requests, 10 are allowed" in report.text()
 
                 @pytest.mark.sessionstate(tasks=9)
                 async def test_closest(self, leakcheck):
@@ -193,6 +196,7 @@ class TestLeakcheck:
             ("ExpiringMap app.tokens", "container", "entries", "entries"),
             ("child processes", "invariant", "processes", "children"),
             ("asyncio tasks", "invariant", "tasks", "tasks"),
+            ("timers of the loop", "invariant", "timers", "timers"),
             ("listeners of lasting sessions", "invariant", "listeners", "listeners"),
             ("all", "total", "bytes", ""),
         ],
@@ -243,3 +247,36 @@ class TestRealLeakcheck:
         result.assert_outcomes(failed=1)
         assert "LEAK" in text(result)
         assert "asyncio tasks" in text(result)
+
+    def test_allows_sleeping_tasks(self, run: Run) -> None:
+        """
+        Tasks that sleep may be left if they and their timers are allowed, and not otherwise.
+        """
+        result = run(
+            """
+            @pytest.fixture
+            async def request_():
+                tasks = []
+                async def request(number):
+                    tasks.append(asyncio.create_task(asyncio.sleep(1000)))
+                    await asyncio.sleep(0)
+                yield request
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+
+            @pytest.mark.sessionstate(rounds=6, requests=2, tasks=1000)
+            class TestAll:
+                async def test_tasks(self, leakcheck, request_):
+                    with pytest.raises(AssertionError, match="LEAK .*: timers of the loop"):
+                        await leakcheck.run(request_)
+
+                async def test_both(self, leakcheck, request_):
+                    report = await leakcheck.run(request_, timers=1000)
+                    assert not report.leaks
+                    floors = {row.name: row.floor for row in report.rows}
+                    assert floors["asyncio tasks"] == floors["timers of the loop"] == 1000
+            """,
+            "-Walways",
+        )
+        result.assert_outcomes(passed=2, warnings=1)
