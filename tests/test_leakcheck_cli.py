@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PROGRAM = """
 import asyncio
+import shutil
 from contextlib import asynccontextmanager
 
 from sessionstate import Supervisor, session
@@ -57,6 +58,56 @@ async def tidy(number):
 
 async def cached(number):
     cache[number] = bytes(500)
+
+
+async def waits(number):
+    if number == 25:
+        await asyncio.gather(asyncio.Event().wait())
+
+
+async def spins():
+    while True:
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def never_up():
+    raise OSError("the port is taken")
+    yield
+
+
+@asynccontextmanager
+async def never_down():
+    yield
+    {}["server"]
+
+
+@asynccontextmanager
+async def never_there():
+    await asyncio.Event().wait()
+    yield
+
+
+@asynccontextmanager
+async def silent():
+    try:
+        yield
+    except Exception:
+        pass
+
+
+@asynccontextmanager
+async def group():
+    async with asyncio.TaskGroup():
+        yield
+
+
+def breaks():
+    raise KeyError("cache")
+
+
+async def removes():
+    shutil.rmtree("out", ignore_errors=True)
 
 
 async def raises():
@@ -223,6 +274,89 @@ class TestRefusals:
         assert "3 of the first 3 requests of raises raised" in result.stderr
         assert result.stderr.rstrip().endswith("ValueError: no such tool")
         assert result.stderr.count('  File "') == 1
+
+    @pytest.mark.parametrize(
+        ("name", "line"),
+        [
+            ("waits", "await asyncio.gather(asyncio.Event().wait())"),
+            ("spins", "await asyncio.sleep(0)"),
+        ],
+    )
+    def test_a_request_that_does_not_end_exits_with_3(self, name: str, line: str) -> None:
+        """
+        One sentence names the line of the program that waits for ever.
+        """
+        result = ask(f"app:{name}", *QUICK)
+        said = result.stderr.splitlines()[-1]
+        assert result.exit_code == 3
+        assert said.startswith("Error: the request does not end: it waits at app.py:")
+        assert PROGRAM.splitlines()[int(said.rpartition(":")[2]) - 1].strip() == line
+
+    @pytest.mark.parametrize(
+        ("setup", "message"),
+        [
+            ("never_up", "the --setup raised on entry: OSError: the port is taken, at app.py:"),
+            ("never_down", "the --setup raised on exit: KeyError: 'server', at app.py:"),
+            ("never_there", "the check does not end: deadlock: nothing is ready"),
+            ("waits", "the --setup raised on entry: TypeError: "),
+        ],
+    )
+    def test_a_setup_that_fails_exits_with_3(self, setup: str, message: str) -> None:
+        """
+        A setup that raises, on entry or exit, or never comes to be, is told in one sentence.
+        """
+        result = ask("app:tidy", "--setup", f"app:{setup}", "--rounds", "5", *QUICK)
+        assert result.exit_code == 3
+        assert result.stderr.splitlines()[-1].startswith(f"Error: {message}")
+
+    def test_a_reset_that_raises_exits_with_3(self) -> None:
+        """
+        What is called between rounds may fail as well, which is no leak.
+        """
+        result = ask("app:tidy", "--reset", "app:breaks", *QUICK)
+        assert result.exit_code == 3
+        assert result.stderr.splitlines()[-1] == (
+            "Error: the check could not be made: KeyError: 'cache'"
+        )
+
+    @pytest.mark.parametrize("setup", ["silent", "group"])
+    def test_a_setup_hides_no_error_of_a_request(self, setup: str) -> None:
+        """
+        What the requests raise is told, though the setup swallows or wraps what passes through it.
+        """
+        result = ask("app:raises", "--setup", f"app:{setup}")
+        assert result.exit_code == 3
+        assert "3 of the first 3 requests of raises raised" in result.stderr
+
+    @pytest.mark.parametrize("folder", ["nowhere", "app.py"])
+    def test_a_report_without_a_folder_exits_with_3(self, folder: str) -> None:
+        """
+        It is seen before the first request that there is no folder for the report.
+        """
+        result = ask("app:interrupted", "--report", f"{folder}/out.html")
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert result.stderr.rstrip().endswith(f"cannot be written: there is no folder {folder}")
+
+    def test_a_report_that_is_not_allowed_exits_with_3(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        It is seen before the first request that the report must not be written.
+        """
+        monkeypatch.setattr("os.access", lambda *_: False)
+        result = ask("app:interrupted", "--report", "out.html")
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert result.stderr == "Error: 'out.html' cannot be written: it is not allowed\n"
+
+    def test_a_report_that_fails_costs_no_verdict(self, program: Path) -> None:
+        """
+        The table is printed before the file is written, and the failure told after it.
+        """
+        (program / "out").mkdir()
+        result = ask("app:removes", "--report", "out/leaks.html", *QUICK)
+        assert result.exit_code == 3
+        assert result.stdout.startswith("BOUNDED removes:")
+        assert "leaks.html' could not be written: " in result.stderr.splitlines()[-1]
 
     def test_an_interruption_exits_with_130(self) -> None:
         """

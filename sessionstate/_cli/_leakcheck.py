@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
-from traceback import format_exception
-from typing import Any, Final
+from traceback import extract_tb, format_exception
+from typing import Any, Final, cast
 
 import click
 from rich.console import Console
@@ -20,13 +21,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sessionstate._cli._ends import INTERRUPTED, CannotRunError
 from sessionstate.testing import (
+    DeadlockError,
     LeakReport,
+    LivelockError,
     RequestError,
     Verdict,
     VirtualClock,
     calibrate,
     leakcheck,
 )
+from sessionstate.testing._leak_text import short
+from sessionstate.testing._sampling import LIBRARIES
 
 Function = Callable[..., Any]
 
@@ -95,12 +100,18 @@ def find(name: str) -> Function:
     return found
 
 
-def known_format(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+def report_file(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
     """
-    Refuse a file whose name does not tell what it is to be.
+    Refuse a file whose name does not tell what it is to be, or that could not be written.
     """
-    if value is not None and value.suffix not in FORMATS:
+    if value is None:
+        return None
+    if value.suffix not in FORMATS:
         raise click.BadParameter(f"{str(value)!r} must end with {', '.join(FORMATS)}")
+    if not value.parent.is_dir():
+        raise CannotRunError(f"{str(value)!r} cannot be written: there is no folder {value.parent}")
+    if not os.access(value if value.exists() else value.parent, os.W_OK):
+        raise CannotRunError(f"{str(value)!r} cannot be written: it is not allowed")
     return value
 
 
@@ -154,8 +165,8 @@ def known_format(_: click.Context, __: click.Parameter, value: Path | None) -> P
 )
 @click.option(
     "--report",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    callback=known_format,
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=report_file,
     help="Write the whole to this file: .html with plots, .json, or .txt.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
@@ -179,8 +190,8 @@ def command(
     with the number of the request, if it takes an argument. Between rounds sessions are closed,
     times to live pass, bounded caches are emptied; what is left then is counted and weighed.
 
-    Exits with 0 if nothing leaks, 1 if something does, 2 for a wrong option, 3 if the requests
-    could not be made, 4 if it cannot be told.
+    Exits with 0 if nothing leaks, 1 if something does, 2 for a wrong option, 3 if the check could
+    not be made, or its report not be written, 4 if it cannot be told.
     """
     if request_ is None and not calibrated:
         raise click.UsageError("name a function, as app:request, or write --calibrate")
@@ -198,15 +209,23 @@ def command(
         raise CannotRunError(_with_traceback(error)) from error
     except TypeError as error:
         raise click.UsageError(str(error)) from error
+    except click.ClickException:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise CannotRunError(f"the check could not be made: {what}") from error
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from None
     if isinstance(answer, int):
         click.echo(f"floor: {answer} bytes per 1000 requests")
         return
-    if report is not None:
-        report.write_text(FORMATS[report.suffix](answer), encoding="utf-8")
     click.echo(answer.as_json() if as_json else answer.text())
+    if report is not None:
+        try:
+            report.write_text(FORMATS[report.suffix](answer), encoding="utf-8")
+        except OSError as error:
+            raise CannotRunError(f"{str(report)!r} could not be written: {error}") from error
     raise click.exceptions.Exit(EXITS[answer.verdict])
 
 
@@ -264,21 +283,79 @@ def _run(
             )
 
     factory = VirtualClock().new_event_loop if virtual else None
-    with bars, asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main())
+    where = ""
+    try:
+        with bars, asyncio.Runner(loop_factory=factory) as runner:
+            coming = main()
+            try:
+                return runner.run(coming)
+            except (DeadlockError, LivelockError):
+                where = waits_at(coming)
+                raise
+    except (DeadlockError, LivelockError) as error:
+        what = f"the request does not end: it waits at {where}"
+        if not where:
+            what = f"the check does not end: {str(error).splitlines()[0]}"
+        raise CannotRunError(what) from error
 
 
 @asynccontextmanager
 async def _entered(setup: Function | None) -> AsyncIterator[None]:
-    made: object = nullcontext() if setup is None else setup()
+    """
+    Enter what *setup* makes; tell what it raises from what is raised within it.
+    """
+    inside: Exception | None = None
+    entered = False
+    try:
+        async with _made(setup):
+            entered = True
+            try:
+                yield
+            except Exception as error:
+                inside = error
+                raise
+    except click.ClickException:
+        raise
+    except Exception as error:
+        if inside is None:
+            when = "exit" if entered else "entry"
+            places = (f"{each.filename}:{each.lineno}" for each in extract_tb(error.__traceback__))
+            where = next(filter(_is_theirs, reversed([*places])), "")
+            what = f"the --setup raised on {when}: {type(error).__name__}: {error}"
+            raise CannotRunError(f"{what}, at {short(where)}" if where else what) from error
+    if inside is not None:
+        raise inside
+
+
+def _made(setup: Function | None) -> AbstractAsyncContextManager[object]:
+    made: Any = nullcontext() if setup is None else setup()
     if not isinstance(made, AbstractAsyncContextManager):
         raise click.BadParameter(
             f"it returned {made!r}, which is no async context manager: decorate an async generator "
             f"with contextlib.asynccontextmanager",
             param_hint="'--setup'",
         )
-    async with made:
-        yield
+    return cast("AbstractAsyncContextManager[object]", made)
+
+
+def waits_at(awaited: object) -> str:
+    """
+    Return the innermost line of the user's that *awaited*, a coroutine, waits at.
+    """
+    places: list[str] = []
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        if frame is not None:
+            places.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+    return next(map(short, filter(_is_theirs, reversed(places))), "")
+
+
+def _is_theirs(place: str) -> bool:
+    """
+    Tell whether *place* is in no library.
+    """
+    return not place.startswith(("<", *LIBRARIES))
 
 
 def _with_traceback(error: RequestError) -> str:
