@@ -15,6 +15,7 @@ pytest.importorskip("rich")
 
 from click.testing import CliRunner
 
+import sessionstate._cli
 from sessionstate._cli import main
 
 if TYPE_CHECKING:
@@ -373,3 +374,33 @@ class TestRefusals:
         assert "Exits with 0 if nothing leaks, 1 if something does" in output
         for option in ("--requests", "--rounds", "--floor", "--setup", "--report", "--real"):
             assert option in output
+
+
+class TestExtra:
+    @pytest.mark.parametrize("script", ["bin/sessionstate", "sessionstate/__main__.py"])
+    def test_without_click_the_command_exits_with_3(
+        self,
+        script: str,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """
+        The command says in one line what to install: it is no leak that it cannot run.
+        """
+        monkeypatch.setattr(sys, "argv", [script, "leakcheck"])
+        monkeypatch.setitem(sys.modules, "click", None)
+        with pytest.raises(SystemExit) as caught:
+            _ = sessionstate._cli.main
+        assert caught.value.code == 3
+        assert capsys.readouterr().err == (
+            "the sessionstate command needs 'click': pip install 'sessionstate[cli]'\n"
+        )
+
+    def test_without_click_an_import_raises(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A program that imports the command is not ended.
+        """
+        monkeypatch.setattr(sys, "argv", ["app/__main__.py"])
+        monkeypatch.setitem(sys.modules, "click", None)
+        with pytest.raises(ImportError, match="needs 'click': pip install"):
+            _ = sessionstate._cli.main
