@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from ._deadlines import grain_of
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 GRACE: Final = 5.0
 """Seconds by which anything may be late."""
+UNUSED: Final = 3600.0
+"""Seconds that a session without a deadline may go unused."""
 VARIABLE: Final = "SESSIONSTATE_LEAK_DETECTION"
 
 
@@ -45,7 +48,7 @@ class Leak:
     """
 
     kind: str
-    """``overdue``, ``not left``, ``still closing`` or ``late container``."""
+    """``endless``, ``overdue``, ``not left``, ``still closing`` or ``late container``."""
     why: str
     """What is wrong, as a sentence."""
     id: str
@@ -92,29 +95,51 @@ def level_of(given: LeakDetection | str | None) -> LeakDetection:
 
 def orphaned(session: Session, now: float) -> tuple[str, str] | None:
     """Tell whether *session* should be gone by *now*, or let go of: what it is, and why."""
-    supervisor = session._supervisor
     if session._end is not None:
-        reason, when = session._end
-        if now - when <= 2 * supervisor._close_timeout:
-            return None
-        return "still closing", (
-            f"it ended {now - when:.3g} s ago ({reason}), and its clean-up is not over, though "
-            f"close_timeout is {supervisor._close_timeout:g} s"
+        return _still_closing(session, now)
+    return _late(session, now) or _not_left(session) or _late_container(session, now)
+
+
+def _still_closing(session: Session, now: float) -> tuple[str, str] | None:
+    assert session._end is not None
+    reason, when = session._end
+    limit = session._supervisor._close_timeout
+    if now - when <= 2 * limit:
+        return None
+    return "still closing", (
+        f"it ended {now - when:.3g} s ago ({reason}), and its clean-up is not over, though "
+        f"close_timeout is {limit:g} s"
+    )
+
+
+def _late(session: Session, now: float) -> tuple[str, str] | None:
+    due, unused = session._due(), now - session.last_used
+    if now - due > GRACE + grain_of(min(session._limit, session._max_age)):
+        return "overdue", f"its deadline passed {now - due:.3g} s ago, and it is still live"
+    if due == inf and not session._holders and unused > UNUSED:
+        return "endless", (
+            f"it was last used {unused:.3g} s ago, nobody is inside, and every limit is None"
         )
-    late = now - session._due()
-    if late > GRACE + grain_of(min(session._limit, session._max_age)):
-        return "overdue", f"its deadline passed {late:.3g} s ago, and it is still live"
+    return None
+
+
+def _not_left(session: Session) -> tuple[str, str] | None:
     for holder in session._holders or ():
         if holder.task is not None and holder.task.done():
             return "not left", f"{holder.where} has not left it, and that task is done"
-    if supervisor._bells.queue.next_tick() < now - GRACE:
-        for step in session._steps or ():
-            if isinstance(step, Vacating) and step.tenancy._chunk is not None:
-                late = now - step.tenancy.due
-                if late > GRACE:
-                    return "late container", (
-                        f"{step.where} has an entry that was to go {late:.3g} s ago"
-                    )
+    return None
+
+
+def _late_container(session: Session, now: float) -> tuple[str, str] | None:
+    if session._supervisor._bells.queue.next_tick() >= now - GRACE:
+        return None
+    for step in session._steps or ():
+        if isinstance(step, Vacating) and step.tenancy._chunk is not None:
+            late = now - step.tenancy.due
+            if late > GRACE:
+                return "late container", (
+                    f"{step.where} has an entry that was to go {late:.3g} s ago"
+                )
     return None
 
 

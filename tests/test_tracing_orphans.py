@@ -78,7 +78,6 @@ class TestKinds:
         """
         stop_expiry(traced)
         await traced.open("a", idle_timeout=None, max_age=7200)
-        await traced.open("b", idle_timeout=None)
         await asyncio.sleep(7200 + 20)
         assert traced.leaks() == []
         await asyncio.sleep(2)
@@ -144,6 +143,22 @@ class TestKinds:
         await asyncio.sleep(LONG / 2)
         assert traced.leaks() == []
         await s.wait_closed()
+
+    async def test_endless(self, traced: Supervisor) -> None:
+        """
+        A session without any limit is an orphan when nobody has used it for an hour.
+        """
+        s = await traced.open("a", idle_timeout=None)
+        await asyncio.sleep(3000)
+        s.touch()
+        await asyncio.sleep(3600)
+        assert traced.leaks() == []
+        await asyncio.sleep(1)
+        assert kinds(traced) == [("a", "endless")]
+        why = "it was last used 3.6e+03 s ago, nobody is inside, and every limit is None"
+        assert traced.leaks()[0].why == why
+        async with traced.attach("a"):
+            assert traced.leaks() == []
 
     async def test_late_container(self, traced: Supervisor) -> None:
         """
