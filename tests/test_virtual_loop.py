@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 eager_only = pytest.mark.skipif(
     sys.version_info < (3, 12), reason="eager tasks came with Python 3.12"
 )
-EAGER = [False, pytest.param(True, marks=eager_only)]
 
 
 @pytest.fixture
@@ -237,8 +236,7 @@ class TestSteps:
         loop.run_forever()
         assert seen == [1, "a", 2, "c", 3]
 
-    @pytest.mark.parametrize("eager", EAGER)
-    def test_sets_of_tasks_have_one_order(self, *, eager: bool) -> None:
+    def test_sets_of_tasks_have_one_order(self) -> None:
         """
         A set of tasks, such as a task group's, has the same order on each run.
         """
@@ -260,9 +258,9 @@ class TestSteps:
                     raise ValueError
             return seen
 
-        first = VirtualClock().run(main(), eager=eager)
+        first = VirtualClock().run(main())
         ballast = [object() for _ in range(1000)]
-        assert all(VirtualClock().run(main(), eager=eager) == first for _ in ballast[:5])
+        assert all(VirtualClock().run(main()) == first for _ in ballast[:5])
 
     @eager_only
     def test_eager_tasks_start_at_once(self) -> None:

@@ -27,6 +27,9 @@ REPEATED: Final = 10
 SHOWN: Final = 8
 """Failures that the message of an `ExplorationError` tells in full."""
 
+FROZEN: Final = 1000
+"""Objects that are kept from the garbage collector by somebody, not by Python itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -244,7 +247,8 @@ def _old_things_apart() -> Iterator[None]:
     """
     Keep what was there before from the collector, which looks at everything after each run.
     """
-    if gc.get_freeze_count():  # somebody else has done so, and would not want it undone
+    # Somebody else may have done so, and would not want it undone. 3.12 begins with some hundred.
+    if gc.get_freeze_count() > FROZEN:
         yield
         return
     gc.collect()

@@ -47,7 +47,7 @@ class LeakReport:
     """What was counted, then allocation sites by their growth, then the total, then RSS."""
 
     requests: int
-    """Requests that were made; after a leak one more round, to find who called."""
+    """Requests that the samples rest on. Unless all is bounded, one more round finds who called."""
 
     requests_each: int
     """Requests between one sample and the next."""
@@ -62,7 +62,7 @@ class LeakReport:
     """Bytes per 1000 requests that are not taken for growth."""
 
     needs: int
-    """Requests that might still bring an answer; 0 unless it is inconclusive."""
+    """Requests that are missing, to be made in further rounds; 0 unless it is inconclusive."""
 
     seconds: float
     """Real seconds that it took."""

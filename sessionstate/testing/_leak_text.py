@@ -37,9 +37,10 @@ def headline(report: LeakReport) -> str:
             f"{growth(total)}/1000 requests {interval(total)}, floor {size(report.floor)}"
         )
     if report.verdict is Verdict.INCONCLUSIVE:
+        rounds = report.rounds + report.needs // report.requests_each
         return (
-            f"INCONCLUSIVE {report.subject}: {report.requests:,} requests do not tell; needs "
-            f"{report.needs:,} more"
+            f"INCONCLUSIVE {report.subject}: {report.requests:,} requests do not tell; make at "
+            f"least {rounds} rounds: --rounds {rounds} / rounds={rounds}"
         )
     counted = [row for row in report.leaks if row.kind in ("invariant", "container")]
     parts = [f"{row.name} {growth(row)}/1000 requests {interval(row)}" for row in counted[:MOST]]
@@ -50,7 +51,7 @@ def headline(report: LeakReport) -> str:
         parts += [f"{row.example} {_from(row)}".strip() for row in counted[:1]]
     elif site is not None:
         parts.append(f"most of it {growth(site)} at {short(site.name)} {_from(site)}".strip())
-    if total.slope > 0:
+    if total in report.leaks:
         parts.append(f"would reach 1 GiB in {_millions(GIB / total.slope * 1000)} requests")
     return f"LEAK {report.subject}: {'; '.join(filter(None, parts))}"
 

@@ -8,7 +8,7 @@ import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from math import ceil, isfinite
+from math import isfinite
 from typing import Final
 
 from ._counts import Counts
@@ -16,7 +16,15 @@ from ._leak_report import LeakReport
 from ._leak_text import SMALL
 from ._quiescence import Advance, Quiescence
 from ._sampling import Sampler, callers, deepen, frozen, tracing
-from ._verdicts import FEWEST_SAMPLES, LeakRow, Verdict, deciding, more_rounds, overall
+from ._verdicts import (
+    FEWEST_SAMPLES,
+    LeakRow,
+    Verdict,
+    deciding,
+    more_rounds,
+    overall,
+    warm_up_rounds,
+)
 
 FLOOR: Final = 8 * 1024
 FEWEST_ROUNDS: Final = 5
@@ -120,12 +128,12 @@ async def leakcheck(
     needs = 0
     if verdict is Verdict.INCONCLUSIVE:
         undecided = [row for row in deciding(rows) if row.verdict is verdict]
-        needs = requests * max(more_rounds(row, rounds, dropped) for row in undecided)
+        needs = requests * max(more_rounds(row, rounds, warm_up) for row in undecided)
     return LeakReport(
         subject=_name(request),
         verdict=verdict,
         rows=tuple(rows),
-        requests=drive.made,
+        requests=rounds * requests,
         requests_each=requests,
         rounds=rounds,
         dropped=dropped,
@@ -261,7 +269,7 @@ def _check_numbers(rounds: int, requests: int, warm_up: float, floor: float) -> 
             f"floor ({floor}) must be a positive number of bytes per 1000 requests: the "
             f"interpreter itself grows a little; await calibrate() measures how much"
         )
-    return min(ceil(rounds * warm_up), rounds - 3)
+    return warm_up_rounds(rounds, warm_up)
 
 
 def _name(request: object) -> str:

@@ -22,6 +22,7 @@ from ._virtual_loop import VirtualLoop
 
 UNITS: Final = {"B": 1, "KB": 1024, "MB": 1024**2}
 LIMIT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)\s*/\s*(\d+)")
+FORMATS: Final = (".html", ".json", ".txt")
 COUNTS: Final = ("entries", "tasks", "timers", "listeners", "children")
 OPTIONS: Final = frozenset(
     {"requests", "rounds", "warm_up", "reset", "advance", "progress", "leak_limit", *COUNTS}
@@ -36,11 +37,15 @@ class Reports:
     def __init__(self, config: pytest.Config) -> None:
         given: str | None = config.getoption("--sessionstate-report")
         worker: dict[str, str] = getattr(config, "workerinput", {})  # of pytest-xdist
+        if given is not None and Path(given).suffix not in FORMATS:
+            raise pytest.UsageError(
+                f"--sessionstate-report: {given!r} must end with {', '.join(FORMATS)}"
+            )
         self._path = None if given is None else own_file(Path(given), worker.get("workerid"))
         self._calibrates = bool(config.getoption("--sessionstate-calibrate"))
         self._floor: int | None = None
         self._found: list[tuple[str, LeakReport]] = []
-        self.written: Path | None = None
+        self.written: list[str] = []
 
     async def floor(self) -> dict[str, float]:
         """
@@ -67,7 +72,7 @@ class Reports:
         form = {".html": self._html, ".json": self._json}.get(self._path.suffix, self._text)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.write_text(form(), encoding="utf-8")
-        self.written = self._path
+        self.written.append(str(self._path))
 
     def _text(self) -> str:
         return "\n\n".join(f"{test}\n{report.text()}" for test, report in self._found) + "\n"

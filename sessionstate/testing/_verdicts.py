@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 from math import ceil
 from typing import Final, Literal
 
@@ -120,11 +121,18 @@ def overall(rows: Sequence[LeakRow]) -> Verdict:
     return Verdict.BOUNDED
 
 
-def more_rounds(row: LeakRow, rounds: int, dropped: int) -> int:
+def warm_up_rounds(rounds: int, share: float) -> int:
     """
-    Return how many more rounds might tell what *row* cannot.
+    Return how many of *rounds* are warm-up, which leaves three at least.
     """
-    kept = rounds - dropped
+    return min(ceil(rounds * share), rounds - 3)
+
+
+def more_rounds(row: LeakRow, rounds: int, share: float) -> int:
+    """
+    Return how many more rounds might tell what *row* cannot, with this *share* of warm-up.
+    """
+    kept = _kept(rounds, share)
     wanted = float(FEWEST_SAMPLES)
     if row.kind in ("invariant", "container"):
         wanted = 2 * kept
@@ -133,4 +141,8 @@ def more_rounds(row: LeakRow, rounds: int, dropped: int) -> int:
         distance = max(abs(row.slope - row.floor), 0.1 * row.floor, 1.0)
         ratio = (row.high - row.low) / distance
         wanted = kept * min(max(ratio ** (2 / 3), 1.5), 8.0)
-    return max(1, ceil(wanted * rounds / kept) - rounds)
+    return next(more for more in count(1) if _kept(rounds + more, share) >= wanted)
+
+
+def _kept(rounds: int, share: float) -> int:
+    return rounds - warm_up_rounds(rounds, share)

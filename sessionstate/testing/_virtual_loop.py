@@ -189,7 +189,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         # anyio looks at the factory's code.
         eagerly = "create_eager_task_factory"
         kind: Any = getattr(asyncio, eagerly) if eager else _lazy
-        self.set_task_factory(kind(_Task))
+        self.set_task_factory(kind(_eager if eager else _Task))
 
     def time(self) -> float:
         """
@@ -322,6 +322,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             name = getattr(task.get_coro(), "__qualname__", "?")
             lines.append(f"  {task.get_name()} {name} at {where}")
         return "\n".join(lines)
+
+
+def _eager(
+    coro: Any, *, loop: VirtualLoop, **options: Any
+) -> asyncio.Task[Any]:  # pragma: no cover - 3.11, where it is counted, has no eager tasks
+    """
+    Return an eager task.
+    """
+    # One that SystemExit leaves is taken out of a set meanwhile, when no Python code can run.
+    kind = asyncio.Task if loop.observer is None else _Task
+    return kind(coro, loop=loop, **options)
 
 
 def _lazy(constructor: Callable[..., asyncio.Task[Any]]) -> Callable[..., asyncio.Task[Any]]:

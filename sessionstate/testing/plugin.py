@@ -59,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sessionstate-report",
         metavar="FILE",
-        help="write what `leakcheck` found to FILE: .html, .json, or text",
+        help="write what `leakcheck` found to FILE: .html, .json or .txt",
     )
     group.addoption(
         "--sessionstate-calibrate",
@@ -187,18 +187,26 @@ class Plugin:
         finally:
             plugins.unregister(self.clocks)
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """
-        Write the report.
+        Write the report; a worker of pytest-xdist tells where.
         """
         self.reports.write()
+        getattr(session.config, "workeroutput", {})["sessionstate_written"] = self.reports.written
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """
+        Hear it, unless the worker has crashed.
+        """
+        self.reports.written += getattr(node, "workeroutput", {}).get("sessionstate_written", [])
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """
         Say where the report is.
         """
-        if self.reports.written is not None:
-            terminalreporter.write_line(f"sessionstate: wrote {self.reports.written}")
+        for each in sorted(self.reports.written):
+            terminalreporter.write_line(f"sessionstate: wrote {each}")
 
     def _of(self, item: pytest.Item) -> tuple[Mode, list[str]]:
         """Return the mode of a test, and what it may leave."""
