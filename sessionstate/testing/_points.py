@@ -40,7 +40,7 @@ class Mode(StrEnum):
     """The anyio scope around it is cancelled: each await raises, until the scope is left."""
 
     THROW = "throw"
-    """One of its awaits raises `Injected`."""
+    """One of the awaits in its own task raises `Injected`; none inside anyio or asyncio's locks."""
 
     ABANDON = "abandon"
     """It is an async generator, and nobody asks it for its next value."""
