@@ -173,7 +173,23 @@ class TestRequest:
 
         report = check(request, rounds=5, requests=2)
         assert numbers[:10] == list(range(10))
-        assert (report.requests, report.rounds, report.dropped) == (len(numbers), 5, 2)
+        assert (report.requests, report.rounds, report.dropped) == (10, 5, 2)
+
+    def test_requests_are_those_of_the_rounds(self) -> None:
+        """
+        The round that finds who called is not counted, and it takes 29 rounds to tell of bytes.
+        """
+        seen: list[bytes] = []
+
+        async def request() -> None:
+            seen.append(bytes(9000))
+
+        report = check(request, rounds=5, requests=150)
+        assert (report.requests, len(seen)) == (750, 900)
+        assert report.text().startswith(
+            f"INCONCLUSIVE {request.__qualname__}: 750 requests do not tell; "
+            "make at least 29 rounds: --rounds 29 / rounds=29\n"
+        )
 
     def test_progress_is_told(self) -> None:
         """

@@ -138,6 +138,14 @@ class TestHeadline:
             "would reach 1 GiB in 37.4 M requests"
         )
 
+    def test_a_total_that_does_not_leak_fills_nothing(self) -> None:
+        """
+        When memory will be full is told only if it is memory that leaks.
+        """
+        for verdict in (Verdict.BOUNDED, Verdict.INCONCLUSIVE):
+            total = row("memory allocated", "total", 28 * 1024.0, verdict)
+            assert self.first(TASKS, total=total).endswith("pump, Event.wait at chat.py:88")
+
     def test_a_large_leak_is_counted_in_requests(self) -> None:
         """
         Below a million, requests are not rounded.
@@ -147,7 +155,7 @@ class TestHeadline:
 
     def test_nothing_found(self) -> None:
         """
-        Bounded says how little it grows; inconclusive says how many requests are missing.
+        Bounded says how little it grows; inconclusive says how many rounds it takes.
         """
         bounded = report(Verdict.BOUNDED, HELD, total=FLAT).text()
         assert bounded.startswith(
@@ -155,7 +163,8 @@ class TestHeadline:
         )
         unsure = report(Verdict.INCONCLUSIVE).text()
         assert unsure.startswith(
-            "INCONCLUSIVE start_turn: 1,000 requests do not tell; needs 2,900 more"
+            "INCONCLUSIVE start_turn: 1,000 requests do not tell; make at least 39 rounds: "
+            "--rounds 39 / rounds=39\n"
         )
 
 

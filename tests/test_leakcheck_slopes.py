@@ -167,6 +167,7 @@ class TestMore:
         With too few samples, it takes as many rounds as leave twenty after the warm-up.
         """
         assert more_rounds(row(), rounds=10, dropped=3) == 19
+        assert more_rounds(row(), rounds=5, dropped=2) == 24
 
     def test_a_count_is_looked_at_again_as_long(self) -> None:
         """

@@ -18,6 +18,7 @@ from ._quiescence import Advance, Quiescence
 from ._sampling import Sampler, callers, deepen, frozen, tracing
 from ._verdicts import (
     FEWEST_SAMPLES,
+    LEAST_WARM_UP,
     LeakRow,
     Verdict,
     deciding,
@@ -28,7 +29,6 @@ from ._verdicts import (
 
 FLOOR: Final = 8 * 1024
 FEWEST_ROUNDS: Final = 5
-LEAST_WARM_UP: Final = 0.3
 MOST_WARM_UP: Final = 0.9
 ROUND: Final = 1024
 """Bytes that a round may cost by itself, however few requests it has."""
@@ -128,7 +128,7 @@ async def leakcheck(
     needs = 0
     if verdict is Verdict.INCONCLUSIVE:
         undecided = [row for row in deciding(rows) if row.verdict is verdict]
-        needs = requests * max(more_rounds(row, rounds, warm_up) for row in undecided)
+        needs = requests * max(more_rounds(row, rounds, dropped) for row in undecided)
     return LeakReport(
         subject=_name(request),
         verdict=verdict,

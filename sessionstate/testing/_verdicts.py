@@ -14,6 +14,7 @@ from typing import Final, Literal
 from ._slopes import Slope
 
 FEWEST_SAMPLES: Final = 20
+LEAST_WARM_UP: Final = 0.3
 
 Kind = Literal["invariant", "container", "site", "total", "rss"]
 
@@ -128,11 +129,13 @@ def warm_up_rounds(rounds: int, share: float) -> int:
     return min(ceil(rounds * share), rounds - 3)
 
 
-def more_rounds(row: LeakRow, rounds: int, share: float) -> int:
+def more_rounds(row: LeakRow, rounds: int, dropped: int) -> int:
     """
-    Return how many more rounds might tell what *row* cannot, with this *share* of warm-up.
+    Return how many more rounds might tell what *row* cannot, with as large a share of warm-up.
     """
-    kept = _kept(rounds, share)
+    kept = rounds - dropped
+    least = dropped == warm_up_rounds(rounds, LEAST_WARM_UP)
+    share = LEAST_WARM_UP if least else dropped / rounds
     wanted = float(FEWEST_SAMPLES)
     if row.kind in ("invariant", "container"):
         wanted = 2 * kept
