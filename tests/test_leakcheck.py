@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import sysconfig
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +176,22 @@ class TestRequest:
         report = check(request, rounds=5, requests=2)
         assert numbers[:10] == list(range(10))
         assert (report.requests, report.rounds, report.dropped) == (10, 5, 2)
+
+    def test_a_script_is_no_caller(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        The installed command that started it all is not named as who called.
+        """
+        script = os.path.join(sysconfig.get_path("scripts"), "sessionstate:8")  # noqa: PTH118
+        monkeypatch.setattr(
+            "sessionstate.testing._leakcheck.callers", lambda sites: dict.fromkeys(sites, script)
+        )
+        seen: list[bytes] = []
+
+        async def request() -> None:
+            seen.append(bytes(9000))
+
+        report = check(request, rounds=5, requests=20)
+        assert {each.where for each in report.rows if each.kind == "site"} == {""}
 
     def test_requests_are_those_of_the_rounds(self) -> None:
         """

@@ -188,6 +188,15 @@ class TestText:
             "a request raised ValueError('<b>')",
         ]
 
+    def test_several_sites(self) -> None:
+        """
+        Of more than one line it is said, in the table and on the page, which one to believe.
+        """
+        note = "memory that one line freed may be handed to a later one: believe the largest first"
+        one, two = report(Verdict.LEAK, SITE), report(Verdict.LEAK, SITE, SITE)
+        assert [note in each for each in (one.text(), one.html())] == [False, False]
+        assert [each.count(note) for each in (two.text(), two.html())] == [1, 1]
+
     def test_few_samples(self) -> None:
         """
         An interval without ends is not written as one.

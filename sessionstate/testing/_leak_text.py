@@ -23,6 +23,9 @@ SMALL: Final = 1 / 8
 """The share of the floor below which a site is not worth a line."""
 SITES: Final = 3
 """Allocation sites that are shown: those that grow most."""
+HANDED_ON: Final = (
+    "memory that one line freed may be handed to a later one: believe the largest first"
+)
 HEADINGS: Final = ("", "what", "per 1000 requests", "99 % interval", "floor", "left")
 
 
@@ -101,12 +104,14 @@ def footnotes(report: LeakReport) -> list[str]:
         for row in report.rows
         if row.kind in ("invariant", "container") and row.verdict is Verdict.BOUNDED
     ]
+    several = sum(row.kind == "site" for row in shown(report)) > 1
     return [
         f"counted, and not growing: {', '.join(held)}",
         (
             f"{report.rounds} rounds of {report.requests_each} requests, the first "
             f"{report.dropped} warm-up, in {report.seconds:.1f} s; RSS never decides"
         ),
+        *([HANDED_ON] if several else []),
         *report.notes,
     ]
 

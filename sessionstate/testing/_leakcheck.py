@@ -5,6 +5,8 @@ Drives one request again and again, and tells whether anything is left of it.
 from __future__ import annotations
 
 import inspect
+import os
+import sysconfig
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -34,6 +36,8 @@ ROUND: Final = 1024
 """Bytes that a round may cost by itself, however few requests it has."""
 PATIENCE: Final = 3
 """Requests that may raise before it is given up."""
+SCRIPTS: Final = os.path.join(sysconfig.get_path("scripts"), "")  # noqa: PTH118 - ends with a separator
+"""Where the commands lie that start it all: what they call is nobody's leak."""
 SHOWN: Final = 5
 """Allocation sites whose callers are looked for."""
 
@@ -211,6 +215,7 @@ async def _with_callers(
     await drive.round()
     await quiescence.reach()
     found = callers(frozenset(growing[:SHOWN]))
+    found = {site: where for site, where in found.items() if not where.startswith(SCRIPTS)}
     return [
         replace(row, where=found.get(row.name, "")) if row.kind == "site" else row for row in rows
     ]
