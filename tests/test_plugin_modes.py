@@ -121,6 +121,8 @@ class TestModes:
             ("ignroe=[]", "", "does not know ignroe=: it takes a mode without a keyword, and the "),
             ("requets=5", "", "keywords ignore, advance, children, entries, leak_limit, "),
             ("", "-osessionstate=loud", "must be one of 'strict'"),
+            ("", "--sessionstate-report=it.pdf", "'it.pdf' must end with .html, .json, .txt"),
+            ("", "--sessionstate-report=it", "'it' must end with .html"),
             ("", "-osessionstate_settle=long", "at least 0, not 'long'"),
         ],
     )

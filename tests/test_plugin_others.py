@@ -148,12 +148,12 @@ class TestVirtualClock:
 class TestProcesses:
     def test_workers_of_xdist(self, pytester: pytest.Pytester) -> None:
         """
-        Each worker checks its own tests, and writes a report of its own.
+        Each worker checks its own tests, and writes a report of its own, of which people are told.
         """
         pytester.makeini(INI.format("auto"))
         source = HEAD + dedent(LEAVES_SESSION) + dedent(REPORTED.format(2))
         pytester.makepyfile(test_it=source)
-        result = pytester.runpytest_subprocess(
+        result = pytester.runpytest_inprocess(
             *PLUGIN,
             *PLAIN,
             QUICK,
@@ -168,6 +168,8 @@ class TestProcesses:
         files = sorted(pytester.path.glob("it*.json"))
         assert {each.name for each in files} <= {"it-gw0.json", "it-gw1.json"}
         assert sum(len(json.loads(each.read_text())) for each in files) == 2
+        said = [each for each in result.outlines if each.startswith("sessionstate: wrote ")]
+        assert said == [f"sessionstate: wrote {each.name}" for each in files]
 
     def test_bad_marker_in_a_worker(self, pytester: pytest.Pytester) -> None:
         """
