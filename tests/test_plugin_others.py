@@ -10,7 +10,8 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -145,6 +146,18 @@ class TestVirtualClock:
         assert "asyncio task mine: sleep" in text(result)
 
 
+class TestWorkers:
+    def test_one_that_crashed_has_written_nothing(self) -> None:
+        """
+        People are told of what workers have written, as far as they lived to say so.
+        """
+        hears = plugin.Plugin.__new__(plugin.Plugin)
+        hears.reports = cast("Any", SimpleNamespace(written=[]))
+        hears.pytest_testnodedown(SimpleNamespace(workeroutput={"sessionstate_written": ["a"]}))
+        hears.pytest_testnodedown(SimpleNamespace())
+        assert hears.reports.written == ["a"]
+
+
 class TestProcesses:
     def test_workers_of_xdist(self, pytester: pytest.Pytester) -> None:
         """
@@ -153,7 +166,7 @@ class TestProcesses:
         pytester.makeini(INI.format("auto"))
         source = HEAD + dedent(LEAVES_SESSION) + dedent(REPORTED.format(2))
         pytester.makepyfile(test_it=source)
-        result = pytester.runpytest_inprocess(
+        result = pytester.runpytest_subprocess(
             *PLUGIN,
             *PLAIN,
             QUICK,
