@@ -56,10 +56,14 @@ def is_installed(version: str) -> bool:
 
 show_pyenv_versions()
 INTERPRETERS = [AT_HAND, *(v for v in SUPPORTED if v != AT_HAND and is_installed(v))]
+NEWEST = next((v for v in reversed(SUPPORTED) if v in INTERPRETERS), AT_HAND)
 
 
 PROGRAMS = ("cli", "demo", "examples", "servers")
 """What the tests are about that run programs."""
+
+LONG = ("explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
+"""What the tests are about that take long, and differ little from one interpreter to the next."""
 
 
 def without(*names: str) -> list[str]:
@@ -91,11 +95,13 @@ def tests(session: nox.Session) -> None:
     """
     The suite on every supported interpreter of this machine; on the oldest with uvloop too.
 
-    It is whole on the interpreter at hand; on the others the tests of `PROGRAMS`, which take long,
-    do not run again. On the oldest, on Linux, every branch of the core has to be taken.
+    It is whole on the interpreter at hand; on the others the tests of `PROGRAMS` do not run again,
+    and those that are `LONG` only on the newest. On the oldest, on Linux, every branch of the core
+    has to be taken.
     """
     install(session, "test", "counting", extras="demo,examples")
-    apart = () if session.python == AT_HAND else PROGRAMS
+    again = PROGRAMS if session.python == NEWEST else (*PROGRAMS, *LONG)
+    apart = () if session.python == AT_HAND else again
     oldest = session.python == SUPPORTED[0]
     counted = oldest and sys.platform == "linux" and not session.posargs
     runner = ("coverage", "run", "-m", "pytest") if counted else ("pytest",)
@@ -104,7 +110,8 @@ def tests(session: nox.Session) -> None:
         session.notify("coverage")
     if oldest and sys.platform != "win32":
         # Not what has a loop or a process of its own, for which this would be the same again.
-        session.run("pytest", "--uvloop", *without(*PROGRAMS, "*machine"), *session.posargs)
+        apart = (*PROGRAMS, *LONG, "*machine", "tracing", "virtual")
+        session.run("pytest", "--uvloop", *without(*apart), *session.posargs)
 
 
 @nox.session
@@ -240,15 +247,7 @@ def wheel(session: nox.Session) -> None:
     session.run(python, "-m", "pip", "install", "-q", *requirements, external=True)
     with session.chdir(tree):
         # The long ones ran on the same sources; what a wheel may lack shows in the others.
-        apart = (
-            *PROGRAMS,
-            "*machine",
-            "*processes*",
-            "last_layers",
-            "mutants",
-            "run*",
-            "scenarios",
-        )
+        apart = (*PROGRAMS, *LONG, "*machine", "*processes*", "last_layers", "run*")
         command = [python, "-m", "pytest", *without(*apart), *session.posargs]
         # Not nox's own TMPDIR: tests that run pytest would find this project around their files.
         session.run(*command, env={"PYTHONPATH": None, "TMPDIR": None}, external=True)
