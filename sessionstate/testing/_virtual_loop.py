@@ -189,7 +189,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         # anyio looks at the factory's code.
         eagerly = "create_eager_task_factory"
         kind: Any = getattr(asyncio, eagerly) if eager else _lazy
-        self.set_task_factory(kind(_eager if eager else _Task))
+        constructors: dict[bool, Any] = {False: _Task, True: _eager}
+        self.set_task_factory(kind(constructors[eager]))
 
     def time(self) -> float:
         """
@@ -331,8 +332,9 @@ def _eager(
     Return an eager task.
     """
     # One that SystemExit leaves is taken out of a set meanwhile, when no Python code can run.
-    kind = asyncio.Task if loop.observer is None else _Task
-    return kind(coro, loop=loop, **options)
+    kind: Any = asyncio.Task if loop.observer is None else _Task
+    task: asyncio.Task[Any] = kind(coro, loop=loop, **options)
+    return task
 
 
 def _lazy(constructor: Callable[..., asyncio.Task[Any]]) -> Callable[..., asyncio.Task[Any]]:
