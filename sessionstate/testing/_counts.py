@@ -18,6 +18,7 @@ from sessionstate import ReplayGuard, Session, SessionState, Supervisor, supervi
 from sessionstate.containers._container import Container
 
 from ._outside import children, open_files
+from ._places import waits_at
 
 Cache: Final[type[Any]] = type(lru_cache(len))
 KEPT: Final = frozenset({Container, ReplayGuard, Cache, Session})
@@ -188,9 +189,7 @@ def _supervisor(running: list[Supervisor]) -> tuple[str, str]:
 def _task(tasks: list[Task]) -> tuple[str, str]:
     task = min(tasks, key=_made)
     coro: Any = task.get_coro()
-    frames = task.get_stack(limit=1)
-    where = f"{frames[0].f_code.co_filename}:{frames[0].f_lineno}" if frames else ""
-    return f"{task.get_name()}, {getattr(coro, '__qualname__', '?')}", where
+    return f"{task.get_name()}, {getattr(coro, '__qualname__', '?')}", waits_at(task)
 
 
 def _made(task: Task) -> tuple[int, str]:

@@ -27,6 +27,7 @@ from sessionstate._sites import place
 from sessionstate.containers import _container
 
 from ._outside import children, open_files
+from ._places import waits_at
 
 if TYPE_CHECKING:
     from sessionstate._session import Session
@@ -355,7 +356,5 @@ def _tasks(loops: Iterable[Loop], own: set[object]) -> Iterator[tuple[Key, Lefto
 
 def _waits(task: asyncio.Task[Any]) -> str:
     """Say where *task* waits."""
-    frames = task.get_stack(limit=1)
-    if not frames:
-        return "it is ending"
-    return f"it waits at {frames[-1].f_code.co_filename}:{frames[-1].f_lineno}"
+    where = waits_at(task)
+    return f"it waits at {where}" if where else "it is ending"

@@ -21,6 +21,7 @@ import anyio
 from ._clock import VirtualClock
 from ._order import scopes_in_order
 from ._outside import Outside
+from ._places import waits_at
 from ._points import Course, Injected, Mode, Point
 from ._scenario import Interference, Scenario
 from ._virtual_loop import DeadlockError, LivelockError
@@ -56,8 +57,6 @@ class Run:
         self.scenario = scenario
         self.terms = terms
         self.point = point
-        self.time_limit = terms.time_limit
-        self.took = 0.0
         self.waited_at = ""
         self.struck = False
         """Whether the run got to the point of injection."""
@@ -136,24 +135,23 @@ class Run:
         world = ready.result()
         watch.start(spare=self._host)
         self._main = loop.create_task(self._be_main(world), name=self.scenario.name)
-        self._until(self._main, within=self.time_limit)
+        self._until(self._main, within=self.terms.time_limit)
         self.struck = self.struck or self._interference.struck
-        self.took = loop.time()
         self.waited_at = self._interference.waits_at
         if not self._main.done():
             self.problems.append(
-                f"it has not ended after {self.time_limit:g} virtual seconds (time_limit=): it "
-                f"waits at {self.waited_at}"
+                f"it has not ended after {self.terms.time_limit:g} virtual seconds (time_limit=): "
+                f"it waits at {self.waited_at}"
             )
             self._cancel(self._main)
-            self._until(self._main, within=self.time_limit)
+            self._until(self._main, within=self.terms.time_limit)
         self._until(within=self.terms.settle)
         watch.stop()
         self.threads = loop.threads
         if self.scenario.check is not None:
             self._ask(self.scenario.check, world)
         stop.set()
-        self._until(self._host, within=self.time_limit)
+        self._until(self._host, within=self.terms.time_limit)
         self._until(within=self.terms.settle)
 
     async def _be_host(self, ready: asyncio.Future[Any], stop: asyncio.Event) -> None:
@@ -181,9 +179,9 @@ class Run:
                 await answer
 
         asked = self._loop.create_task(ask(), name="check")
-        self._until(asked, within=self.time_limit)
+        self._until(asked, within=self.terms.time_limit)
         if not asked.done():
-            self.problems.append(f"the check has not ended after {self.time_limit:g} s")
+            self.problems.append(f"the check has not ended after {self.terms.time_limit:g} s")
         elif not asked.cancelled() and (error := asked.exception()) is not None:
             self.problems.append(f"check: {type(error).__name__}: {error}")
 
@@ -306,7 +304,7 @@ class Run:
             task.cancel()
         try:
             if left:
-                self._until(_all(loop, left), within=self.time_limit)
+                self._until(_all(loop, left), within=self.terms.time_limit)
             loop.run_until_complete(loop.shutdown_asyncgens())
         except (DeadlockError, LivelockError) as exc:
             self.problems.append(f"it hangs even afterwards: {exc}")
@@ -340,9 +338,8 @@ def _raised_at(error: BaseException) -> str:
 def _describe(task: Task) -> str:
     coro: Any = task.get_coro()
     name = getattr(coro, "__qualname__", "?")
-    frames = task.get_stack(limit=1)
-    where = f", at {frames[0].f_code.co_filename}:{frames[0].f_lineno}" if frames else ""
-    return f"{task.get_name()}, {name}{where}"
+    where = waits_at(task)
+    return f"{task.get_name()}, {name}" + (f", at {where}" if where else "")
 
 
 @contextmanager

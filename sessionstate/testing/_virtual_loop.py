@@ -24,6 +24,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ._places import waits_at
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Executor
@@ -317,11 +319,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _describe(self, what: str) -> str:
         lines = [f"{what} (virtual time {self.time():.9g})"]
         for task in asyncio.all_tasks(self):
-            frames = task.get_stack(limit=1)
-            code = frames[0].f_code if frames else None
-            where = f"{code.co_filename}:{frames[0].f_lineno}" if code else "no frame"
             name = getattr(task.get_coro(), "__qualname__", "?")
-            lines.append(f"  {task.get_name()} {name} at {where}")
+            lines.append(f"  {task.get_name()} {name} at {waits_at(task) or 'no frame'}")
         return "\n".join(lines)
 
 
