@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pytest_asyncio import is_async_test
 
-from sessionstate import Supervisor
+from sessionstate import Session, Supervisor
 from sessionstate.testing import VirtualClock, VirtualLoop
 from sessionstate.testing._watch import Watch
 
@@ -224,6 +224,14 @@ async def supervisor(start_supervisor: StartSupervisor) -> Supervisor:
     Give a running supervisor, the loop's default one, that lives in a task of its own.
     """
     return await start_supervisor()
+
+
+@pytest.fixture
+async def s(supervisor: Supervisor) -> Session:
+    """
+    Give a session that nobody holds.
+    """
+    return await supervisor.open("a")
 
 
 @pytest.fixture

@@ -72,6 +72,22 @@ class Times:
 
 
 @pytest.fixture
+def hand() -> Hand:
+    """
+    Give a clock.
+    """
+    return Hand()
+
+
+@pytest.fixture
+def told() -> Told:
+    """
+    Give a list for what the hook is told.
+    """
+    return []
+
+
+@pytest.fixture
 def times() -> Times:
     """
     Give two clocks.

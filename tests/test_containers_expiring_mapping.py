@@ -15,23 +15,9 @@ from typing import Any
 import pytest
 
 from sessionstate import EvictionCause, ExpiringMap
-from tests.hands import Hand, Told, Value, a_map
+from tests.hands import Hand, Told, Value, a_map, hand, told
 
-
-@pytest.fixture
-def hand() -> Hand:
-    """
-    Give a clock.
-    """
-    return Hand()
-
-
-@pytest.fixture
-def told() -> Told:
-    """
-    Give a list for what the hook is told.
-    """
-    return []
+__all__ = ["hand", "told"]  # fixtures
 
 
 class TestHook:

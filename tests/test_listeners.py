@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
-@pytest.fixture
 def bus() -> Bus:
     """
     Give an emitter with the usual names.

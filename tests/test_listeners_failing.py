@@ -23,14 +23,6 @@ NEITHER = "either an emitter, an event and a handler, or subscribe="
 
 
 @pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
-@pytest.fixture
 def bus() -> Bus:
     """
     Give an emitter with the usual names.

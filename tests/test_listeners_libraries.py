@@ -17,14 +17,6 @@ from sessionstate import (
 )
 
 
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
 class TestPyee:
     @pytest.mark.parametrize("emitter_class", [EventEmitter, AsyncIOEventEmitter])
     async def test_two_sessions_one_handler(

@@ -50,14 +50,6 @@ def source() -> Source:
     return Source()
 
 
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
 def ask(s: Session, factory: Callable[[], Awaitable[Any]], key: str = "key") -> asyncio.Task[Any]:
     """
     Ask for a value in a task of its own.

@@ -22,14 +22,6 @@ def source() -> Source:
     return Source()
 
 
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
 class TestEnd:
     async def test_waiters_get_session_closed(
         self, supervisor: Supervisor, s: Session, source: Source, clock: VirtualClock

@@ -40,14 +40,6 @@ __all__ = ["nobody_left"]
 pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left")]
 
 
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
 class TestOpenProcess:
     async def test_it_is_a_process_as_anyio_has_them(self, s: Session) -> None:
         """

@@ -8,7 +8,6 @@ import pytest
 from sessionstate import (
     Session,
     SessionClosed,
-    Supervisor,
     _process_groups,
 )
 from tests.trees import (
@@ -24,14 +23,6 @@ from tests.trees import (
 __all__ = ["nobody_left"]
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left")]
-
-
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
 
 
 class TestFailing:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sessionstate import Session, Supervisor, _process_groups
+from sessionstate import Session, _process_groups
 from tests.trees import (
     child,
     descriptors,
@@ -26,14 +26,6 @@ from tests.trees import (
 __all__ = ["nobody_left"]
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left")]
-
-
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
 
 
 class TestEndedByItself:

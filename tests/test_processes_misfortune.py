@@ -26,14 +26,13 @@ from tests.trees import (
     needs_posix,
     nobody_left,
     pids,
-    s,
     until,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["nobody_left", "s"]
+__all__ = ["nobody_left"]
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left"), needs_posix]
 

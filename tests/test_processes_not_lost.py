@@ -24,12 +24,11 @@ from tests.trees import (
     needs_posix,
     nobody_left,
     pids,
-    s,
     until,
     wait_until_dead,
 )
 
-__all__ = ["nobody_left", "s"]
+__all__ = ["nobody_left"]
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left"), needs_posix]
 

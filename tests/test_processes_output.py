@@ -7,7 +7,7 @@ import anyio
 import psutil
 import pytest
 
-from sessionstate import OwnedProcess, Session, Supervisor
+from sessionstate import OwnedProcess, Session
 from sessionstate._output import LIMIT, Input, Output, Pipes
 from tests.trees import child, lines, living, nobody_left, pids, until
 
@@ -20,14 +20,6 @@ pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left")]
 
 MUCH = 32 * 2**20
 READ_AT_ONCE = 2**18  # what the loop reads in one piece
-
-
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
 
 
 def kept(process: OwnedProcess) -> int:

@@ -39,14 +39,6 @@ pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left")]
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
 class TestLastLayer:
     async def test_one_session_is_killed(self, supervisor: Supervisor, s: Session) -> None:
         """

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sessionstate import OutputExceeded, Session, SessionClosed, SessionError, Supervisor
+from sessionstate import OutputExceeded, Session, SessionClosed, SessionError
 from sessionstate._process_groups import trees
 from sessionstate._processes import ProcessRow
 from tests.trees import PATIENCE, child, living, needs_posix, nobody_left, until
@@ -16,14 +16,6 @@ from tests.trees import PATIENCE, child, living, needs_posix, nobody_left, until
 __all__ = ["nobody_left"]
 
 pytestmark = [pytest.mark.real_loop, pytest.mark.usefixtures("nobody_left")]
-
-
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
 
 
 class TestRunProcess:

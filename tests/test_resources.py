@@ -28,14 +28,6 @@ async def noop() -> None:
     """
 
 
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
 class TestCallbacks:
     async def test_last_in_first_out_with_arguments(self, s: Session, log: list[str]) -> None:
         """

@@ -48,14 +48,6 @@ async def forever() -> None:
 
 
 @pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
-@pytest.fixture
 def log() -> list[Any]:
     """
     Give a list of what happened.

@@ -26,14 +26,6 @@ async def forever() -> None:
     await asyncio.Event().wait()
 
 
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
 class TestTasks:
     async def test_ends_with_its_session(self, s: Session, log: list[str]) -> None:
         """

@@ -40,14 +40,6 @@ async def noop() -> None:
     """
 
 
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
-
-
 def line() -> int:
     """
     Return the caller's line.

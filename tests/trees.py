@@ -22,7 +22,7 @@ from sessionstate import _process_groups
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from sessionstate import OwnedProcess, Session, Supervisor
+    from sessionstate import OwnedProcess
 
 POSIX = sys.platform != "win32"
 PATIENCE = 20.0  # seconds until a test gives up: no result depends on it
@@ -134,14 +134,6 @@ def no_thread(thread: object) -> None:
     Refuse to start a thread, as Python does when there are too many.
     """
     raise RuntimeError("can't start new thread")
-
-
-@pytest.fixture
-async def s(supervisor: Supervisor) -> Session:
-    """
-    Give a session that nobody holds.
-    """
-    return await supervisor.open("a")
 
 
 @pytest.fixture
