@@ -22,7 +22,7 @@ from sessionstate.testing import (
     ScenarioError,
     explore,
 )
-from sessionstate.testing import _explore as module
+from sessionstate.testing._garbage import FROZEN
 from tests.planted import Book, all_given_back, good, waits_before_registering
 
 # Each run has a virtual loop of its own: uvloop would see the same again.
@@ -72,7 +72,7 @@ class TestOptions:
             gc.freeze()
         try:
             explore(good, all_given_back, setup=list, only="cancel@1")
-            assert (gc.get_freeze_count() > module.FROZEN) is frozen
+            assert (gc.get_freeze_count() > FROZEN) is frozen
         finally:
             gc.unfreeze()
 

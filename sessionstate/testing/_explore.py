@@ -5,18 +5,17 @@ Runs a scenario again and again, with something injected at every point that the
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, Final
 
+from ._garbage import frozen
 from ._points import Mode, Point, points
 from ._run import Run, Terms
 from ._scenario import Scenario
@@ -26,9 +25,6 @@ REPEATED: Final = 10
 
 SHOWN: Final = 8
 """Failures that the message of an `ExplorationError` tells in full."""
-
-FROZEN: Final = 1000
-"""Objects that are kept from the garbage collector by somebody, not by Python itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +179,7 @@ def explore(
     )
     point = Point.parse(only) if isinstance(only, str) else only
     wanted = _modes(modes)
-    with _old_things_apart():
+    with frozen():
         exploration = _explored(
             described,
             terms,
@@ -240,23 +236,6 @@ def _explored(
         seconds=time.monotonic() - began,
         failures=tuple(failures),
     )
-
-
-@contextmanager
-def _old_things_apart() -> Iterator[None]:
-    """
-    Keep what was there before from the collector, which looks at everything after each run.
-    """
-    # Somebody else may have done so, and would not want it undone. 3.12 begins with some hundred.
-    if gc.get_freeze_count() > FROZEN:
-        yield
-        return
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def _calm(scenario: Scenario, terms: Terms, *, repeatable: bool) -> Run:

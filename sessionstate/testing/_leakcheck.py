@@ -14,10 +14,11 @@ from math import isfinite
 from typing import Final
 
 from ._counts import Counts
+from ._garbage import frozen
 from ._leak_report import LeakReport
 from ._leak_text import SMALL
 from ._quiescence import Advance, Quiescence
-from ._sampling import Sampler, callers, deepen, frozen, tracing
+from ._sampling import Sampler, callers, deepen, tracing
 from ._verdicts import (
     FEWEST_SAMPLES,
     LEAST_WARM_UP,

@@ -7,7 +7,6 @@ out of the sum: a sampler that grows would find itself.
 
 from __future__ import annotations
 
-import gc
 import linecache
 import sys
 import sysconfig
@@ -174,18 +173,6 @@ def tracing() -> Iterator[bool]:
     finally:
         if ours:
             tracemalloc.stop()
-
-
-@contextmanager
-def frozen() -> Iterator[None]:
-    """
-    Keep the collector from what is there already: its looks would take most of the time.
-    """
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def sizes() -> Iterator[tuple[Site, int]]:
