@@ -61,7 +61,10 @@ def runs(pytester: pytest.Pytester) -> Iterator[Run]:
         return pytester.runpytest_inprocess(*ALONE, *PLAIN, QUICK, *options, plugins=[plugin])
 
     before = supervisors()
-    yield run
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CI", "BUILD_NUMBER"):  # with these pytest's summary repeats whole messages
+            patch.delenv(name, raising=False)
+        yield run
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for supervisor in supervisors():
