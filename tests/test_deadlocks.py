@@ -69,6 +69,27 @@ class TestCrossedBlocks:
 
 
 class TestNobodyDeadlocks:
+    @pytest.mark.parametrize("how", ["session", "attach", "open", "lookup"])
+    async def test_who_asks_in_the_step_of_the_end_hears_of_the_end(
+        self, supervisor: Supervisor, how: str
+    ) -> None:
+        """
+        A holder that asks for its session as somebody else ends it hears of that, as any holder.
+        """
+        go = asyncio.Event()
+
+        async def hold() -> None:
+            async with supervisor.session("a"):
+                await go.wait()
+                await ASKS[how](supervisor)
+
+        holder = asyncio.create_task(hold())
+        await asyncio.sleep(0)
+        go.set()  # it goes on before it can be interrupted
+        supervisor.close_soon("a")
+        with pytest.raises(SessionClosed, match="deleted"):
+            await holder
+
     @pytest.mark.parametrize("how", [*ASKS, "aclose", "wait_closed"])
     @pytest.mark.parametrize("where", ["callback", "hook", "task", "context", "body"])
     async def test_from_inside(  # noqa: C901
