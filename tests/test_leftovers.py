@@ -316,6 +316,26 @@ class TestContainers:
         del tokens
         assert census().since(before) == []
 
+    def test_keys_that_cannot_be_shown(self) -> None:
+        """
+        A key whose repr raises, or is long, is left as any other, and is told in short.
+        """
+
+        class Key:
+            def __repr__(self) -> str:
+                raise RuntimeError("no repr")
+
+        clock = VirtualClock()
+        before = census()
+        tokens = ExpiringMap[object, int](ttl=10, clock=clock)
+        tokens[Key()] = 1
+        tokens["x" * 1_000_000] = 1
+        clock.jump(11)
+        bad, long = names(census().since(before))
+        assert bad.startswith("entry <")
+        assert "Key" in bad
+        assert len(long) < 300
+
     async def test_owner_has_its_time(self, supervisor: Supervisor, clock: VirtualClock) -> None:
         """
         With an owner an entry is left only if the owner has let its time pass.
@@ -360,41 +380,3 @@ class TestContainers:
         async with Supervisor(default=False):
             pass
         assert activity() != seen
-
-
-class TestIgnore:
-    @pytest.mark.parametrize(
-        ("pattern", "fits"),
-        [
-            ("session chat-*", True),
-            ("chat-42", True),
-            ("*/chat.py:*", True),
-            ("session *", True),
-            ("session other", False),
-            ("task *", False),
-        ],
-    )
-    def test_by_name_and_place(self, pattern: str, fits: bool) -> None:
-        """
-        A pattern fits the kind with the name, the name alone, or the place.
-        """
-        left = Leftover("session", "chat-42", 1.0, "idle", "/srv/chat.py:12")
-        now = Census({("session", 1): left})
-        assert left.matches(pattern) is fits
-        assert now.since(Census({}), ignore=[pattern]) == ([] if fits else [left])
-
-    @pytest.mark.parametrize("pattern", ["*/pool.py:*", r"*\pool.py:*"])
-    def test_of_windows(self, pattern: str) -> None:
-        """
-        A place on Windows is named with slashes as well.
-        """
-        left = Leftover("session", "a", None, None, "C:\\srv\\pool.py:12")
-        assert left.matches(pattern)
-
-    def test_without_a_place(self) -> None:
-        """
-        What has no place is told in one line, and fits no place.
-        """
-        left = Leftover("child process", "12, sleep")
-        assert left.text == "child process 12, sleep"
-        assert not left.matches("*.py:*")

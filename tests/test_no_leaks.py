@@ -106,6 +106,13 @@ class TestNoLeaks:
         os.close(read)
         os.close(write)
 
+    async def test_needs_async_in_a_loop(self) -> None:
+        """
+        Where a loop runs a plain ``with`` says what to write, instead of stopping it.
+        """
+        with pytest.raises(RuntimeError, match="write 'async with no_leaks"), no_leaks():
+            pytest.fail("it was entered")
+
     def test_waits_without_a_loop(self) -> None:
         """
         What a thread is about to close has a moment for it.

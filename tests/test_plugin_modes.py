@@ -111,6 +111,24 @@ class TestModes:
         given = "-osessionstate_ignore=*/test_it.py:*"
         run(source.format(other="other"), given).assert_outcomes(passed=1)
 
+    def test_mode_as_a_keyword(self, run: Run) -> None:
+        """
+        A marker takes its mode with a keyword as well as without.
+        """
+        result = run(
+            """
+            @pytest.mark.sessionstate(mode="strict")
+            async def test_strict():
+                kept.append(asyncio.create_task(asyncio.sleep(1000)))
+
+            @pytest.mark.sessionstate(mode="off")
+            async def test_off():
+                kept.append(await Supervisor(default=False).__aenter__())
+            """
+        )
+        result.assert_outcomes(passed=2, errors=1)
+        assert "test_strict left open" in text(result)
+
     @pytest.mark.parametrize(
         ("marker", "option", "words"),
         [
@@ -118,8 +136,10 @@ class TestModes:
             ('"off", "session *"', "", "patterns are given as ignore=[...]"),
             ('ignore="session *"', "", "write ignore=['session *']"),
             ("ignore=12", "", "write ignore=['12']"),
-            ("ignroe=[]", "", "does not know ignroe=: it takes a mode without a keyword, and the "),
-            ("requets=5", "", "keywords ignore, advance, children, entries, leak_limit, "),
+            ("ignroe=[]", "", "does not know ignroe=: it knows mode, ignore, advance, children, "),
+            ("mode='loud'", "", "test_it: sessionstate must be one of 'strict', "),
+            ("mode=['off']", "", "must be one of 'strict', 'warn', 'off', 'auto', not ['off']"),
+            ("'off', mode='warn'", "", "takes one mode, not ('off', 'warn')"),
             ("", "-osessionstate=loud", "must be one of 'strict'"),
             ("", "--sessionstate-report=it.pdf", "'it.pdf' must end with .html, .json, .txt"),
             ("", "--sessionstate-report=it", "'it' must end with .html"),

@@ -28,6 +28,7 @@ from sessionstate.containers import _container
 
 from ._outside import children, open_files
 from ._places import waits_at
+from ._reprs import short_repr
 
 if TYPE_CHECKING:
     from sessionstate._session import Session
@@ -102,11 +103,14 @@ class Leftover:
         """
         Tell whether *pattern*, as of `fnmatch`, fits ``kind name``, the name or the place.
 
+        A bracket fits itself as well, as in the ids of parametrized tests: ``"session chat[1]"``.
         A slash fits Windows' backslash, so that a pattern holds on every system.
         """
         pattern = pattern.replace("\\", "/")
+        readings = pattern, pattern.replace("[", "[[]")
         known = f"{self.kind} {self.name}", self.name, self.opened_where or ""
-        return any(fnmatchcase(each.replace("\\", "/"), pattern) for each in known)
+        texts = [each.replace("\\", "/") for each in known]
+        return any(fnmatchcase(text, each) for text in texts for each in readings)
 
 
 def _literally(text: str) -> str:
@@ -321,7 +325,7 @@ def _overdue(
     name = "ReplayGuard" if book else type(container).__name__
     reason = "it is overdue" + ("" if owned else ", and nobody asked: its container has no owner")
     for key in [*due, *getattr(container, "_ripe", ())]:
-        leftover = Leftover("entry", f"{key!r} of {name}", None, reason, where)
+        leftover = Leftover("entry", f"{short_repr(key)} of {name}", None, reason, where)
         yield ("entry", id(container), key), leftover
 
 

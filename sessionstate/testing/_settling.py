@@ -77,8 +77,8 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
     A block that leaves nothing open behind: ``with`` or ``async with``.
 
     What is there at its end and was not at its beginning has a moment to go; then it is an error.
-    An error of the body is not masked: what is left is noted on it. ``async with`` sees the tasks
-    of the running loop too.
+    An error of the body is not masked: what is left is noted on it. Where a loop runs it has to
+    be ``async with``: waiting in ``with`` would stop the loop, in which everything ends.
 
     Args:
         ignore: Patterns, as of `fnmatch`, of what may be left: ``"session chat-*"``,
@@ -87,6 +87,7 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
 
     Raises:
         LeftoverError: If something is left.
+        RuntimeError: If ``with`` is written where a loop runs.
 
     .. versionadded:: 0.1
     """
@@ -101,6 +102,11 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
         self._before: Census | None = None
 
     def __enter__(self) -> Self:
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError(
+                "'with no_leaks()' would stop the running loop while it waits for what is about "
+                "to end: write 'async with no_leaks()'"
+            )
         self._before = census()
         return self
 
@@ -113,7 +119,8 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
         _answer(settle_outside(self._look, most=self._settle), error)
 
     async def __aenter__(self) -> Self:
-        return self.__enter__()
+        self._before = census()
+        return self
 
     async def __aexit__(
         self,

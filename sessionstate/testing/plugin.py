@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["strict", "warn", "off", "auto"]
 MODES: Final[tuple[str, ...]] = get_args(Mode)
-KEYWORDS: Final = ("ignore", *sorted(OPTIONS))
+KEYWORDS: Final = ("mode", "ignore", *sorted(OPTIONS))
 MARKER: Final = (
     "sessionstate(mode, *, ignore, requests, rounds, leak_limit, ...): whether the test fails "
     "('strict'), warns ('warn') or says nothing ('off') if something that it opened is still "
@@ -239,13 +239,14 @@ def _read(mark: pytest.Mark, test: str) -> tuple[Mode | None, list[str]]:
     unknown = [each for each in mark.kwargs if each not in KEYWORDS]
     if unknown:
         raise pytest.UsageError(
-            f"{test}: @pytest.mark.sessionstate does not know {unknown[0]}=: it takes a mode "
-            f"without a keyword, and the keywords {', '.join(KEYWORDS)}"
+            f"{test}: @pytest.mark.sessionstate does not know {unknown[0]}=: it knows "
+            f"{', '.join(KEYWORDS)}"
         )
-    if len(mark.args) > 1:
+    modes = [*mark.args, *(each for key, each in mark.kwargs.items() if key == "mode")]
+    if len(modes) > 1:
         raise pytest.UsageError(
-            f"{test}: @pytest.mark.sessionstate takes one mode, not {mark.args!r}: patterns are "
-            f"given as ignore=[...]"
+            f"{test}: @pytest.mark.sessionstate takes one mode, not {tuple(modes)!r}: patterns "
+            f"are given as ignore=[...]"
         )
     patterns: object = mark.kwargs.get("ignore", ())
     if isinstance(patterns, str) or not isinstance(patterns, Collection):
@@ -253,7 +254,7 @@ def _read(mark: pytest.Mark, test: str) -> tuple[Mode | None, list[str]]:
             f"{test}: ignore must be a list of patterns, not {patterns!r}: write "
             f"ignore=[{str(patterns)!r}]"
         )
-    mode = _mode(mark.args[0], f"{test}: ") if mark.args else None
+    mode = _mode(modes[0], f"{test}: ") if modes else None
     return mode, [str(each) for each in cast("Collection[object]", patterns)]
 
 
