@@ -145,6 +145,94 @@ class TestVirtualClock:
         result.assert_outcomes(passed=3, errors=2)
         assert "asyncio task mine: sleep" in text(result)
 
+    def test_with_anyio_in_real_time(self, run: Run) -> None:
+        """
+        A test that would run by it in vain, as anyio's backend is another, fails and says which.
+        """
+        result = run(
+            """
+            pytestmark = pytest.mark.anyio
+
+            @pytest.fixture
+            def anyio_backend():
+                return "asyncio"
+
+            async def test_waits(virtual_clock):
+                pytest.fail("it ran")
+
+            class TestOptions:
+                @pytest.fixture
+                def anyio_backend(self):
+                    return "asyncio", {"debug": True}
+
+                async def test_waits(self, virtual_clock):
+                    pytest.fail("it ran")
+
+                async def test_others(self):
+                    pass
+
+                def test_plain(self, virtual_clock):
+                    virtual_clock.jump(1)
+            """,
+            "-pno:asyncio",
+            mode="strict",
+        )
+        result.assert_outcomes(passed=2, errors=2)
+        advice = ["def anyio_backend(virtual_anyio_backend):", "    return virtual_anyio_backend"]
+        result.stdout.fnmatch_lines(["*in real time, by 'asyncio'.", "*", *advice])
+
+    def test_with_pytest_asyncio_in_real_time(self, run: Run, pytester: pytest.Pytester) -> None:
+        """
+        The same where somebody else has pytest-asyncio make an ordinary loop.
+        """
+        pytester.makeconftest(
+            """
+            import asyncio
+            import pytest
+
+            @pytest.hookimpl(wrapper=True)
+            def pytest_asyncio_loop_factories():
+                yield
+                return {"real": asyncio.SelectorEventLoop}
+            """
+        )
+        result = run(
+            """
+            async def test_waits(virtual_clock):
+                pytest.fail("it ran")
+            """
+        )
+        result.assert_outcomes(errors=1)
+        assert "in a loop that goes by real time" in text(result)
+
+    def test_by_a_policy(self, run: Run) -> None:
+        """
+        Where loops come from a policy, as before pytest-asyncio 1.4, it makes them for such a test.
+        """
+        run(
+            """
+            from sessionstate.testing import VirtualLoop
+
+            @pytest.fixture
+            def event_loop_policy():
+                return asyncio.DefaultEventLoopPolicy()
+
+            @pytest.fixture
+            def made(event_loop_policy):
+                loop = event_loop_policy.new_event_loop()
+                yield loop
+                loop.close()
+
+            def test_virtual(virtual_clock, made):
+                assert isinstance(made, VirtualLoop)
+                assert made.clock is virtual_clock
+
+            def test_real(made):
+                assert not isinstance(made, VirtualLoop)
+            """,
+            "-pno:asyncio",
+        ).assert_outcomes(passed=2)
+
 
 class TestWorkers:
     def test_one_that_crashed_has_written_nothing(self) -> None:

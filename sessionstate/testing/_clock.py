@@ -160,8 +160,9 @@ class VirtualClock:
         loop = asyncio.get_running_loop()
         if not isinstance(loop, VirtualLoop) or loop.clock is not self:
             raise RuntimeError(
-                f"{self!r} does not move the running loop, {loop!r}: run the test in a loop that "
-                f"clock.new_event_loop() made, or move other clocks with clock.jump(seconds)"
+                f"{self!r} does not move the running loop, {loop!r}: run in a loop that "
+                f"clock.new_event_loop() made (under anyio's plugin, let the fixture "
+                f"`anyio_backend` return `virtual_anyio_backend`), or call clock.jump(seconds)"
             )
         return loop
 

@@ -6,21 +6,20 @@ It is installed with sessionstate, and leaves tests alone that open nothing of i
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Collection, Generator
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import pytest
 
 from ._check import Check
-from ._clock import VirtualClock
 from ._leftovers import Leftover, listed
+from ._loops import Clocks, is_async
 from ._reports import OPTIONS, LeakCheck, Reports
 
 if TYPE_CHECKING:
-    from ._virtual_loop import VirtualLoop
+    from ._clock import VirtualClock
 
 Mode = Literal["strict", "warn", "off", "auto"]
 MODES: Final[tuple[str, ...]] = get_args(Mode)
@@ -120,7 +119,7 @@ class Plugin:
         """
         Look at what is open before the fixtures are set up.
         """
-        self.clocks.forget()
+        self.clocks.begin(item)
         self._begun = False
         try:
             mode, _ = self._of(item)
@@ -128,9 +127,11 @@ class Plugin:
             yield  # or the tear-down of others would fail as well
             raise
         if mode != "off":
-            self._check.begin(always=mode != "auto", runs_in_loop=_is_async(item))
+            self._check.begin(always=mode != "auto", runs_in_loop=is_async(item))
             self._begun = True
-        return (yield)
+        result = yield
+        self.clocks.check(item)
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
@@ -159,9 +160,11 @@ class Plugin:
         Let what a fixture of a wider scope opens stay as long as the fixture does.
         """
         before = None if request.scope == "function" else self._check.look()
+        patch = self.clocks.patch(fixturedef, request)
         try:
             return (yield)
         finally:
+            patch.undo()
             if before is not None:
                 self._check.adopt(fixturedef, before)
 
@@ -276,49 +279,6 @@ def _settle(given: str) -> float:
             f"sessionstate_settle must be a number of seconds, at least 0, not {given!r}"
         )
     return seconds
-
-
-def _is_async(item: pytest.Item) -> bool:
-    function: Any = getattr(item, "obj", None)
-    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
-    return inspect.iscoroutinefunction(inner)
-
-
-# Virtual time
-
-
-class Clocks:
-    """
-    The virtual clock of the test that runs, for its loop and for its fixtures.
-    """
-
-    def __init__(self) -> None:
-        self._clock: VirtualClock | None = None
-        self._loop: VirtualLoop | None = None
-
-    def forget(self) -> None:
-        """Have the next test begin at 0, unless its loop is that of the one before."""
-        self._clock = None
-
-    def current(self) -> VirtualClock:
-        """Return the clock of the test's loop, or the one that its loop will have."""
-        if self._loop is not None and not self._loop.is_closed():
-            return self._loop.clock
-        if self._clock is None:
-            self._clock = VirtualClock()
-        return self._clock
-
-    def new_event_loop(self) -> VirtualLoop:
-        """Make the test's loop."""
-        self._loop = self.current().new_event_loop()
-        return self._loop
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_asyncio_loop_factories(self) -> Mapping[str, Callable[[], VirtualLoop]]:
-        """
-        Tell pytest-asyncio how to make it.
-        """
-        return {"virtual": self.new_event_loop}
 
 
 def _plugin(request: pytest.FixtureRequest) -> Plugin:
