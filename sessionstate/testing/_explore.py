@@ -42,7 +42,7 @@ class Failure:
     """What was injected, and where."""
 
     where: str
-    """Where the scenario waited last, as ``file:line``."""
+    """Where what was disturbed waited then, as ``file:line``."""
 
     problems: tuple[str, ...]
     """What was wrong, a sentence each."""
@@ -212,6 +212,9 @@ def _explored(
     course = calm.course
     if only is None and Mode.TWICE in wanted:
         course = replace(course, cancelled=_cancelled(described, terms, course.steps))
+    if only is None and Mode.THROW in wanted:
+        counting = Run(described, terms, Point(Mode.THROW, 0), record=False)
+        course = replace(course, awaits=counting.go().course.awaits)
     plan = {mode: list(points(mode, course)) for mode in chosen if mode in wanted}
     if only is not None:
         plan = {only.mode: [only]}

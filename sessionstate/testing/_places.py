@@ -1,11 +1,21 @@
 """
-Where tasks wait, for messages.
+Where tasks wait: for messages, and for what comes out of their waits.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import gc
+import types
+from types import FrameType
+from typing import Any, Final, cast
+
+LIBRARIES: Final = ("asyncio.", "anyio.", "sessionstate.")
+"""Modules in which nobody wants to be told that something waits."""
+
+RUNNER: Final = "sessionstate.testing."
+
+_HOLDERS = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
 
 def waits_at(task: asyncio.Task[Any]) -> str:
@@ -13,4 +23,65 @@ def waits_at(task: asyncio.Task[Any]) -> str:
     Return the line at which *task* waits, as ``file:line``; an empty text if it has none.
     """
     frames = task.get_stack(limit=1)
-    return f"{frames[0].f_code.co_filename}:{frames[0].f_lineno}" if frames else ""
+    return line(frames[0]) if frames else ""
+
+
+def place(waits: object) -> str:
+    """
+    Return the innermost line of somebody's own code at which a task or a generator waits.
+
+    It is the innermost line of all where there is none but of libraries.
+    """
+    frames = frames_of(waits)
+    own = [frame for frame in frames if not module(frame).startswith(LIBRARIES)]
+    return line((own or frames)[-1]) if frames else ""
+
+
+def frames_of(waits: object) -> list[FrameType]:
+    """
+    Return the frames of what a task or a generator waits in, the outermost first.
+
+    Those of whoever runs a scenario are left out.
+    """
+    inner: Any = waits
+    if isinstance(waits, asyncio.Task):
+        inner = cast("asyncio.Task[Any]", waits).get_coro()
+    frames: list[FrameType] = []
+    while inner is not None:
+        if not isinstance(inner, _HOLDERS):  # such as what asks a generator: it does not tell whom
+            inner = next((each for each in gc.get_referents(inner) if _runs(each)), None)
+            continue
+        frame = _attribute(inner, "frame")
+        if frame is not None and not module(frame).startswith(RUNNER):
+            frames.append(frame)
+        inner = _attribute(inner, "await")
+    return frames
+
+
+def module(frame: FrameType) -> str:
+    """
+    Return the name of the module that *frame* is of.
+    """
+    return str(frame.f_globals.get("__name__"))
+
+
+def line(frame: FrameType) -> str:
+    """
+    Return where *frame* is, as ``file:line``.
+    """
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _runs(thing: object) -> bool:
+    return isinstance(thing, _HOLDERS) or type(thing).__name__.startswith("async_generator_")
+
+
+def _attribute(coro: Any, name: str) -> Any:
+    """
+    Return what is called ``cr_...`` of a coroutine, ``ag_...`` and ``gi_...`` of generators.
+    """
+    for prefix in ("cr_", "ag_", "gi_"):
+        value = getattr(coro, prefix + name, None)
+        if value is not None:
+            return value
+    return getattr(coro, "gi_yieldfrom", None) if name == "await" else None

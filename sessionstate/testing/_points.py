@@ -40,7 +40,7 @@ class Mode(StrEnum):
     """The anyio scope around it is cancelled: each await raises, until the scope is left."""
 
     THROW = "throw"
-    """One of the awaits in its own task raises `Injected`; none inside anyio or asyncio's locks."""
+    """One await of it, or of a task that it started, raises `Injected`, where an error can come."""
 
     ABANDON = "abandon"
     """It is an async generator, and nobody asks it for its next value."""
@@ -109,7 +109,7 @@ class Course:
 
     awaits: int
     values: int
-    """Awaits of the scenario, and the values that it gave, if it is an async generator."""
+    """Awaits that can fail, of whatever task, and the values that an async generator gave."""
 
     cancelled: Sequence[int] = ()
     """For each step, how many there are if the scenario is cancelled before it: it cleans up."""

@@ -12,7 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -21,9 +21,10 @@ import anyio
 from ._clock import VirtualClock
 from ._order import scopes_in_order
 from ._outside import Outside
-from ._places import waits_at
+from ._places import place, waits_at
 from ._points import Course, Injected, Mode, Point
-from ._scenario import Interference, Scenario
+from ._scenario import Reader, Scenario
+from ._throwing import Thrower, sleeps_can_fail
 from ._virtual_loop import DeadlockError, LivelockError
 from ._watch import Task, Watch
 
@@ -68,16 +69,14 @@ class Run:
         at = 0 if point is None else point.step
         mode = None if point is None else point.mode
         self._mode = mode
-        self._interference = Interference(
-            throw_at=at if mode is Mode.THROW else 0,
-            abandon_at=at if mode is Mode.ABANDON else 0,
-        )
+        self._reader = Reader(at if mode is Mode.ABANDON else 0)
+        self._thrower = Thrower(at) if mode is Mode.THROW else None
         self._clock = VirtualClock(most_steps=MOST_STEPS)
         self._loop = (
             self._clock.new_eager_event_loop() if terms.eager else self._clock.new_event_loop()
         )
         self._loop.set_exception_handler(self._complain)
-        self._watch = Watch(self._loop, self._before_step, record=record)
+        self._watch = Watch(self._loop, self._before_step, record=record, thrower=self._thrower)
         self._main: Task | None = None
         self._main_steps = 0
         self._host: Task | None = None
@@ -94,17 +93,16 @@ class Run:
         """
         What there is to inject into.
         """
-        interference = self._interference
-        return Course(
-            self._main_steps, self._watch.alive_at, interference.awaits, interference.values
-        )
+        awaits = 0 if self._thrower is None else self._thrower.awaits
+        return Course(self._main_steps, self._watch.alive_at, awaits, self._reader.values)
 
     def go(self) -> Run:
         """
         Run the scenario, let time go by, check, leave the setup, and look at what is left.
         """
         outside = Outside()
-        with _listening(self._complaints), scopes_in_order():
+        sleeps = nullcontext() if self._thrower is None else sleeps_can_fail()
+        with _listening(self._complaints), scopes_in_order(), sleeps:
             try:
                 self._drive()
                 self._verify_end()
@@ -136,17 +134,16 @@ class Run:
         watch.start(spare=self._host)
         self._main = loop.create_task(self._be_main(world), name=self.scenario.name)
         self._until(self._main, within=self.terms.time_limit)
-        self.struck = self.struck or self._interference.struck
-        self.waited_at = self._interference.waits_at
         if not self._main.done():
             self.problems.append(
                 f"it has not ended after {self.terms.time_limit:g} virtual seconds (time_limit=): "
-                f"it waits at {self.waited_at}"
+                f"it waits at {place(self._main)}"
             )
             self._cancel(self._main)
             self._until(self._main, within=self.terms.time_limit)
         self._until(within=self.terms.settle)
         watch.stop()
+        self._note_where()
         self.threads = loop.threads
         if self.scenario.check is not None:
             self._ask(self.scenario.check, world)
@@ -163,12 +160,12 @@ class Run:
         made = self.scenario.body(*self.scenario.arguments(world))
         try:
             if self._mode is not Mode.SCOPE:
-                await self._interference.run(made)
+                await self._reader.run(made)
                 return
             with anyio.CancelScope() as self._scope:
                 if self._scope_cancelled:
                     self._scope.cancel()
-                await self._interference.run(made)
+                await self._reader.run(made)
         finally:
             self._main_steps = self._watch.steps
 
@@ -220,6 +217,7 @@ class Run:
                 self._cancel(self._main)
             case Mode.SCOPE:
                 self._scope_cancelled = True
+                self.waited_at = place(self._main)
                 if self._scope is not None:
                     self._scope.cancel()
             case Mode.ALL:
@@ -232,11 +230,18 @@ class Run:
                 self.struck = point.task < len(targets)
                 if self.struck:
                     self._cancel(targets[point.task])
-            case _:  # an error or an end, which come where the scenario is driven
+            case _:  # an error or an end, which come otherwise
                 self.struck = False
 
+    def _note_where(self) -> None:
+        where = self._reader.struck if self._thrower is None else self._thrower.struck
+        if where:
+            self.struck, self.waited_at = True, where
+
     def _cancel(self, task: Task) -> None:
+        where = place(task)
         if task.cancel():
+            self.waited_at = where
             self._hit.append(task)
 
     # What must be true of every run

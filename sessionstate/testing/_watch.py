@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ._throwing import Thrower, woken
 from ._virtual_loop import VirtualLoop
 
 Task = asyncio.Task[Any]
@@ -24,7 +25,12 @@ class Watch:
     """
 
     def __init__(
-        self, loop: VirtualLoop, before_step: Callable[[int], None], *, record: bool = True
+        self,
+        loop: VirtualLoop,
+        before_step: Callable[[int], None],
+        *,
+        record: bool = True,
+        thrower: Thrower | None = None,
     ) -> None:
         self.steps = 0
         """Steps since the scenario began."""
@@ -34,12 +40,15 @@ class Watch:
         """How many tasks could be disturbed before each of them."""
         self._counting = False
         self._recording = record
+        self._thrower = thrower
         self._spared: Task | None = None
         self._loop = loop
         self._before_step = before_step
         self._refs: dict[int, weakref.ref[Task]] = {}
         self._numbers: weakref.WeakKeyDictionary[Task, int] = weakref.WeakKeyDictionary()
         self._named = 0
+        self._before = 0
+        """The number of the last task that was there before the scenario began."""
         loop.observer = self
 
     def start(self, *, spare: Task | None = None) -> None:
@@ -50,6 +59,7 @@ class Watch:
         """
         self._counting = True
         self._spared = spare
+        self._before = self._named
 
     def stop(self) -> None:
         """
@@ -106,6 +116,10 @@ class Watch:
                 self.alive_at.append(len(self.targets()))
                 self.trace.append((round(self._loop.time(), 9), self._label(handle)))
             self._before_step(self.steps)
+            if self._thrower is not None:
+                task = woken(handle)
+                if task is not None and self._number(task) > self._before:
+                    self._thrower.meet(handle, task)
 
     def _number(self, task: Task) -> int:
         number = self._numbers.get(task)

@@ -35,6 +35,7 @@ async def leave_a_supervisor(world: World) -> None:
     """
     async with Supervisor(default=False) as supervisor:
         holder = asyncio.create_task(hold(world, supervisor, "held"))
+        holder.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             session = await supervisor.open("open")
             world.keep_slowly(session, "open")
