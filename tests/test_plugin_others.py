@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from sessionstate.testing import plugin
+from sessionstate.testing._loops import _loop_of
 from tests.plugin_runs import (
     ALONE,
     HEAD,
@@ -204,6 +205,41 @@ class TestVirtualClock:
         )
         result.assert_outcomes(errors=1)
         assert "in a loop that goes by real time" in text(result)
+
+    def test_run_by_others(self, run: Run, pytester: pytest.Pytester) -> None:
+        """
+        Who runs async tests by a hook of their own is left alone.
+        """
+        pytester.makeconftest(
+            """
+            def pytest_pyfunc_call(pyfuncitem):
+                clock = pyfuncitem.funcargs["virtual_clock"]
+                clock.run(pyfuncitem.obj(virtual_clock=clock))
+                return True
+            """
+        )
+        run(
+            """
+            async def test_moves(virtual_clock):
+                await virtual_clock.advance(1)
+            """,
+            "-pno:asyncio",
+            "-pno:anyio",
+        ).assert_outcomes(passed=1)
+
+    @pytest.mark.parametrize(
+        ("given", "found"),
+        [
+            ({"tmp_path": 1, "_module_scoped_runner": SimpleNamespace(get_loop=lambda: 2)}, 2),
+            ({"tmp_path": 1, "_function_event_loop": 3}, 3),
+            ({"tmp_path": 1}, None),
+        ],
+    )
+    def test_of_every_version(self, given: dict[str, object], found: object) -> None:
+        """
+        The loop of a test is found in its runner, and before pytest-asyncio 1.1 by itself.
+        """
+        assert _loop_of(given) == found
 
     def test_by_a_policy(self, run: Run) -> None:
         """

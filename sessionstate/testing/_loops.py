@@ -82,18 +82,19 @@ class Clocks:
         if not self._asked or not is_async(item):
             return
         said = ""
-        backend = getattr(item, "funcargs", {}).get("anyio_backend")
-        runner: Any = sys.modules.get("pytest_asyncio")
+        given: dict[str, Any] = getattr(item, "funcargs", {})
+        backend, runner = given.get("anyio_backend"), sys.modules.get("pytest_asyncio")
         if backend is not None:
             if isinstance(backend, str) or not backend[1].get("loop_factory"):
                 said = FOR_ANYIO.format(test=item.nodeid, backend=backend)
-        elif runner is not None and runner.is_async_test(item) and not self._is_open():
+        elif (
+            runner is not None
+            and runner.is_async_test(item)
+            and not isinstance(_loop_of(given), VirtualLoop)
+        ):
             said = FOR_ASYNCIO.format(test=item.nodeid, version=runner.__version__)
         if said:
             pytest.fail(said, pytrace=False)
-
-    def _is_open(self) -> bool:
-        return self._loop is not None and not self._loop.is_closed()
 
 
 def asks(item: pytest.Item) -> bool:
@@ -106,3 +107,13 @@ def is_async(item: pytest.Item) -> bool:
     function: Any = getattr(item, "obj", None)
     inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     return inspect.iscoroutinefunction(inner)
+
+
+def _loop_of(given: dict[str, Any]) -> object:
+    """Return the loop that pytest-asyncio runs a test in, by what it gives the test."""
+    for name, each in given.items():
+        if name.endswith("_scoped_runner"):
+            return each.get_loop()
+        if name.endswith("_event_loop"):  # before pytest-asyncio 1.1
+            return each
+    return None
