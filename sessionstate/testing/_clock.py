@@ -26,8 +26,9 @@ class VirtualClock:
     plugin alike. In such a loop waiting takes no time: as soon as nothing is ready, time is that
     of the next timer. Where nothing is ready and no timer is armed the loop says so with a
     `DeadlockError` instead of hanging; with a `LivelockError` if callbacks run on and on and time
-    stands still. As long as a socket, a process, an executor job or a new thread could still wake
-    the loop, it waits in earnest and time goes at its real speed.
+    stands still. As long as a socket, a process, an executor job, a new thread, or an alarm that
+    the loop handles could still wake the loop, it waits in earnest and time goes at its real speed.
+    Signals that some other process may send are not waited for.
 
     Args:
         start: The time at the beginning, in seconds.

@@ -6,8 +6,9 @@ look like a hang on an ordinary loop:
 
 * *deadlock*: nothing is ready, no timer is armed, nobody outside will wake the loop;
 * *livelock*: callbacks run for ever and time stands still;
-* *the outside*: a file descriptor, an executor job or a thread started since the loop was made.
-  Then the loop polls really and its clock goes at the speed of the real one.
+* *the outside*: a file descriptor, an executor job or a thread started since the loop was made;
+  where the loop handles signals, also an alarm that was set, and child processes. Then the loop
+  polls really and its clock goes at the speed of the real one.
 
 Prior art: trio's `MockClock`, looptime, aiotools' `VirtualClock` (the selector and `time` are
 patched the same way; none of the last two detects a deadlock).
@@ -18,12 +19,14 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
+import signal
 import sys
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ._outside import _has_children
 from ._places import waits_at
 
 if TYPE_CHECKING:
@@ -180,6 +183,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._silent_since: float | None = None
         self._still_since = clock.now
         self._still_steps = 0
+        self._seen: list[tuple[selectors.SelectorKey, int]] = []
         self._bystanders = frozenset(threading.enumerate())
         selector = _Selector()
         super().__init__(selector)
@@ -222,6 +226,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().close()
         self.observer = None
         self._ready = deque()
+        self._seen = []
 
     def run_in_executor(  # type: ignore[override]  # a TypeVarTuple would gain nothing here
         self, executor: Executor | None, func: Callable[..., T], *args: Any
@@ -254,7 +259,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._jobs:
             return f"{self._jobs} executor jobs"
         threads = self.threads
-        return f"threads {threads}" if threads else ""
+        return f"threads {threads}" if threads else self._signals()
+
+    def _signals(self) -> str:
+        """
+        Return who could send a signal that the loop handles, as far as that can be known.
+        """
+        handled = getattr(self, "_signal_handlers", ())  # Windows has none
+        if not handled:
+            return ""
+        if signal.SIGALRM in handled and signal.getitimer(signal.ITIMER_REAL)[0]:
+            return "an alarm"
+        return "child processes" if _has_children() else ""
 
     def _virtual_select(
         self, real: selectors.BaseSelector, timeout: float | None
@@ -265,11 +281,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._watch_steps()
         # Ask before polling: a thread that is gone by now has written to the self-pipe already.
         outside = "" if timeout == 0 else self._outside(len(real.get_map()))
-        events = real.select(0)
+        events = self._seen = real.select(0)
         if events or timeout == 0:
             self._silent_since = None
-            if events:
-                self._still_steps = 0
             return events
         if outside:
             return self._wait_really(real, timeout, outside)
@@ -314,6 +328,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._still_steps > self.clock.most_steps:
             self._still_steps = 0
             what = f"livelock: {self.clock.most_steps} iterations and time stands still"
+            ready = [key.fd for key, _ in self._seen]
+            what += f", with file descriptors {ready} always ready" if ready else ""
             raise LivelockError(self._describe(what))
 
     def _describe(self, what: str) -> str:
