@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 import threading
 from functools import partial
 from typing import Any
@@ -16,6 +18,13 @@ from tests.planted import FOR_EVER
 
 # Each run has a virtual loop of its own: uvloop would see the same again.
 pytestmark = pytest.mark.virtual_time
+
+
+async def waits() -> None:
+    """
+    Wait once.
+    """
+    await asyncio.sleep(1)
 
 
 def note(*what: str) -> None:
@@ -163,3 +172,68 @@ class TestBadScenario:
         with pytest.raises(TypeError, match="a scenario is an async function"):
             explore(coro)  # type: ignore[arg-type]
         coro.close()
+
+    @pytest.mark.parametrize("name", ["most", "seed", "budget", "settle", "time_limit"])
+    @pytest.mark.parametrize("value", ["10", True, 1j, [5]])
+    def test_no_number(self, name: str, value: Any) -> None:
+        """
+        What is no number where one is needed is refused by its name and value.
+        """
+        kind = "whole number" if name in ("most", "seed") else "number of seconds"
+        with pytest.raises(TypeError, match=re.escape(f"{name} is a {kind}, not {value!r}")):
+            explore(waits, **{name: value})
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1, -0.5])
+    @pytest.mark.parametrize("name", ["budget", "settle", "time_limit"])
+    def test_no_length_of_time(self, name: str, value: float) -> None:
+        """
+        A time that is not finite, or negative, is refused; so is none at all, unless to settle.
+        """
+        with pytest.raises(ValueError, match=f"{name} is {value!r}: it is a finite number of sec"):
+            explore(waits, **{name: value})  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="seconds, more than 0, or None for no limit"):
+            explore(waits, budget=0)
+        with pytest.raises(ValueError, match=r"time_limit is 0: .* more than 0$"):
+            explore(waits, time_limit=0)
+        explore(waits, settle=0)
+
+    @pytest.mark.parametrize("value", [0, -1])
+    def test_no_runs_at_all(self, value: int) -> None:
+        """
+        To make no runs at all is refused: that would find nothing, and look well.
+        """
+        with pytest.raises(ValueError, match=f"most is {value}, so nothing would be tried: at le"):
+            explore(waits, most=value)
+        with pytest.raises(ValueError, match="modes is empty, so nothing would be tried: choose"):
+            explore(waits, modes=[])
+        with pytest.raises(TypeError, match=r"seed is a whole number, not 0\.5"):
+            explore(waits, seed=0.5)  # type: ignore[arg-type]
+        assert explore(waits, seed=value).runs
+
+    def test_no_points(self) -> None:
+        """
+        A scenario without any point of the modes is refused; without those of one mode it is not.
+        """
+
+        async def never_waits() -> None:
+            pass
+
+        with pytest.raises(ScenarioError, match="waits has no point for abandon, so nothing wou"):
+            explore(waits, modes=["abandon"])
+        with pytest.raises(ScenarioError, match="has no point for throw, abandon, so nothing wou"):
+            explore(never_waits, modes=["abandon", "throw"])
+        assert list(explore(waits, modes=["abandon", "cancel"]).runs) == ["cancel"]
+
+    def test_one_pattern(self) -> None:
+        """
+        A single pattern is refused: its every letter would be one, and nearly nothing a problem.
+        """
+        with pytest.raises(TypeError, match=r"not one: ignore=\['a task is left'\]"):
+            explore(waits, ignore="a task is left")
+
+    def test_point_that_is_none(self) -> None:
+        """
+        What is no point is refused, with an example.
+        """
+        with pytest.raises(TypeError, match=r"only is a point from a report, .* not 17"):
+            explore(waits, only=17)  # type: ignore[arg-type]

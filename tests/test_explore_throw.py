@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from sessionstate import Supervisor
-from sessionstate.testing import ExplorationError, Injected, Mode, explore
+from sessionstate.testing import ExplorationError, Injected, Mode, ScenarioError, explore
 from tests.planted import Book, all_given_back
 
 # Each run has a virtual loop of its own: uvloop would see the same again.
@@ -313,4 +313,8 @@ class TestThrow:
             await asyncio.wait_for(asyncio.sleep(1), 5)
 
         assert explore(limited, modes=["throw"]).runs == {Mode.THROW: 1}
-        assert reached(scenario) == (1 if sys.version_info >= (3, 12) else 0)
+        if sys.version_info >= (3, 12):
+            assert reached(scenario) == 1
+        else:
+            with pytest.raises(ScenarioError, match="has no point for throw"):
+                reached(scenario)

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,6 +15,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from ._garbage import frozen
+from ._options import chosen_modes, one_point, patterns, seconds, whole
 from ._points import Mode, Point, points
 from ._run import Run, Terms
 from ._scenario import Scenario
@@ -140,12 +140,13 @@ def explore(
         check: Called with the same after *settle* seconds, sync or async; it raises what is wrong.
         setup: Makes what a run needs, anew for each: a value, something to await for it, or an
             async context manager, which lives in a task of its own. Only the scenario is disturbed.
-        modes: What to inject; by default everything, see `Mode`.
+        modes: What to inject; by default everything, see `Mode`. Those of which a scenario has no
+            point are passed over, as long as there is another.
         only: One point, such as ``"each@17#2"``, to replay that run alone.
         most: How many runs of each mode at most, chosen by *seed*; None for all there are.
         seed: Chooses the points where not all are taken.
-        budget: Real seconds after which no more runs begin; points come in mixed order then. None
-            for no limit.
+        budget: Real seconds after which no more runs begin, but for a first one; points come in
+            mixed order then. None for no limit.
         eager: Use eager tasks (Python 3.12 and later).
         raises: What else the scenario may raise when it is disturbed, besides `CancelledError` and
             `Injected`.
@@ -159,7 +160,10 @@ def explore(
 
     Raises:
         ExplorationError: If something was wrong after some runs. An `AssertionError`.
-        ScenarioError: If something is wrong with the scenario already when nothing is injected.
+        ScenarioError: If something is wrong with the scenario already when nothing is injected, or
+            it has no point at which to inject anything.
+        TypeError: If an argument is of a kind that makes no sense, or
+        ValueError: If its value makes none.
         RuntimeError: In a running event loop: each run has its own.
 
     .. versionadded:: 0.1
@@ -169,16 +173,22 @@ def explore(
         raise TypeError(
             f"a scenario is an async function, to be called anew each time, not {scenario!r}"
         )
+    wanted, point = chosen_modes(modes), one_point(only)
+    whole("seed", seed)
+    if most is not None:
+        whole("most", most, least=1)
+    if budget is not None:
+        seconds("budget", budget, none=True, zero=False)
+    seconds("settle", settle, none=False, zero=True)
+    seconds("time_limit", time_limit, none=False, zero=False)
     described = Scenario(scenario, check, setup)
     terms = Terms(
         eager=eager,
         settle=settle,
         time_limit=time_limit,
         raises=raises if isinstance(raises, tuple) else (raises,),
-        ignore=tuple(map(re.compile, ignore)),
+        ignore=patterns(ignore),
     )
-    point = Point.parse(only) if isinstance(only, str) else only
-    wanted = _modes(modes)
     with frozen():
         exploration = _explored(
             described,
@@ -218,13 +228,19 @@ def _explored(
     plan = {mode: list(points(mode, course)) for mode in chosen if mode in wanted}
     if only is not None:
         plan = {only.mode: [only]}
+    if not any(plan.values()):
+        raise ScenarioError(
+            f"{described.name} has no point for {', '.join(plan)}, so nothing would be tried: "
+            f"'abandon' needs an async generator, 'throw' an await that can fail, and everything "
+            f"else a step of the loop; choose other modes"
+        )
     runs: Counter[Mode] = Counter()
     failures: list[Failure] = []
     chosen_points = [each for of_mode in plan.values() for each in _choose(of_mode, most, seed)]
     if budget is not None:  # what is left out is to be of every kind
         random.Random(seed).shuffle(chosen_points)  # noqa: S311 - repeatable
     for number, point in enumerate(chosen_points):
-        if budget is not None and time.monotonic() - began > budget:
+        if budget is not None and runs and time.monotonic() - began > budget:
             break
         again = repeatable and number % REPEATED == 0
         runs[point.mode] += 1
@@ -306,14 +322,6 @@ def _difference(one: Run, other: Run) -> str:
         if first != second:
             return f"step {number} was {_step(first)}, then {_step(second)}"
     return ""
-
-
-def _modes(given: Collection[Mode | str]) -> set[Mode]:
-    known = [str(mode) for mode in Mode]
-    names = [given] if isinstance(given, str) else list(given)
-    if unknown := [name for name in names if name not in known]:
-        raise ValueError(f"{unknown[0]!r} is no mode: choose from {', '.join(known)}")
-    return {Mode(name) for name in names}
 
 
 def _step(step: tuple[float, str]) -> str:

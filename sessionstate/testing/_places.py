@@ -8,7 +8,7 @@ import asyncio
 import gc
 import types
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 LIBRARIES: Final = ("asyncio.", "anyio.", "sessionstate.")
 """Modules in which nobody wants to be told that something waits."""
@@ -43,9 +43,8 @@ def frames_of(waits: object) -> list[FrameType]:
 
     Those of whoever runs a scenario are left out.
     """
-    inner: Any = waits
-    if isinstance(waits, asyncio.Task):
-        inner = cast("asyncio.Task[Any]", waits).get_coro()
+    coro: Any = getattr(waits, "get_coro", None)
+    inner: Any = waits if coro is None else coro()
     frames: list[FrameType] = []
     while inner is not None:
         if not isinstance(inner, _HOLDERS):  # such as what asks a generator: it does not tell whom

@@ -205,9 +205,10 @@ class Run:
             if waiter is not None and not waiter.done():
                 self._waited_in_cancelled_scope = True
         if step == point.step:
-            self.struck = True
+            self.struck = point.mode is not Mode.TWICE
             self._inject(point)
         if point.mode is Mode.TWICE and step == point.step + point.gap:
+            self.struck = True
             self._cancel(self._main)
 
     def _inject(self, point: Point) -> None:

@@ -4,6 +4,7 @@ What there is to do: a job for each scenario, mode and kind of task.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import sys
@@ -74,8 +75,11 @@ def catalogue(names: list[str], seed: int) -> Iterator[Job]:
         scenario = find(name)
         if not scenario.repeatable and sys.platform == "win32":
             continue  # there only the Proactor's loop has processes
+        modes = [
+            m for m in Mode if m is not Mode.ABANDON or inspect.isasyncgenfunction(scenario.body)
+        ]
         for eager in EAGER if scenario.repeatable else EAGER[:1]:
-            yield from (Job(name, mode, eager, seed) for mode in Mode)
+            yield from (Job(name, mode, eager, seed) for mode in modes)
 
 
 def drawn(seed: int, shard: int) -> Iterator[Job]:
