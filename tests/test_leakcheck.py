@@ -73,6 +73,20 @@ class TestWeighed:
 
         assert check(request, rounds=30, requests=10).verdict is Verdict.BOUNDED
 
+    @pytest.mark.parametrize("start", [120, 200, 230, 260])
+    def test_a_leak_that_begins_late(self, start: int) -> None:
+        """
+        A leak that begins late is a leak, or inconclusive, but never bounded.
+        """
+        kept: list[bytes] = []
+
+        async def request(number: int) -> None:
+            if number >= start:
+                kept.append(bytes(20_000))
+
+        report = check(request, rounds=30, requests=10)
+        assert report.verdict is (Verdict.LEAK if start < 230 else Verdict.INCONCLUSIVE)
+
     def test_too_few_rounds_are_inconclusive(self) -> None:
         """
         Bytes need twenty samples; with fewer it is said how many requests are missing.

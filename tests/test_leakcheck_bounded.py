@@ -21,9 +21,10 @@ from sessionstate import (
 )
 from sessionstate.testing import (
     Verdict,
+    VirtualClock,
     leakcheck,
 )
-from tests.leak_checks import check, row
+from tests.leak_checks import check, nothing, row
 
 pytestmark = pytest.mark.virtual_time
 
@@ -134,3 +135,117 @@ class TestBounded:
                 kept.append(LRUCache[int, int](maxsize=None, supervisor=supervisor))
 
         assert not [each for each in check(request).rows if each.kind == "container"]
+
+
+class TestLeftAlone:
+    def test_what_is_made_once_and_cached(self) -> None:
+        """
+        A cache that does not go on growing is not emptied: what is made once stays one.
+        """
+        made: list[asyncio.Task[Any]] = []
+
+        @lru_cache
+        def client(number: int) -> asyncio.Task[Any]:
+            made.append(asyncio.create_task(asyncio.Event().wait(), name=f"client {number}"))
+            return made[-1]
+
+        async def request(number: int) -> None:
+            client(0)
+            client(int(number > 9))
+
+        report = check(request, rounds=10, requests=3)
+        assert row(report, "asyncio tasks").verdict is Verdict.BOUNDED
+        assert len(made) == 2
+
+    @pytest.mark.parametrize("kind", ["LRUCache", "ExpiringMap", "ReplayGuard"])
+    def test_what_the_setup_filled(self, kind: str) -> None:
+        """
+        So is what was filled before, and requests only read.
+        """
+        users = LRUCache[str, int](maxsize=1000)
+        tokens = ExpiringMap[str, int](maxsize=1000)
+        guard = ReplayGuard(window=10**6)
+        users["ann"] = tokens["ann"] = 1
+        assert guard.first_seen("ann")
+
+        async def request() -> None:
+            match kind:
+                case "LRUCache":
+                    assert users["ann"]
+                case "ExpiringMap":
+                    assert tokens["ann"]
+                case _:
+                    assert "ann" in guard
+
+        assert check(request, rounds=6, advance=0).notes == ()
+
+    @pytest.mark.parametrize("kind", ["LRUCache", "function", "method"])
+    def test_what_is_to_be_kept(self, kind: str) -> None:
+        """
+        What is named is never emptied, though it grows.
+        """
+        users = LRUCache[object, int](maxsize=1000)
+        users["ann"] = 1
+        calls: list[int] = []
+
+        class Server:
+            @lru_cache(maxsize=1000)  # noqa: B019 - it is the subject
+            def answer(self, number: int) -> None:
+                calls.append(number)
+
+        server = Server()
+        answer = lru_cache(maxsize=1000)(calls.append)
+        kept: dict[str, Any] = {"LRUCache": users, "function": answer, "method": server.answer}
+
+        async def request(number: int) -> None:
+            match kind:
+                case "LRUCache":
+                    users[number] = users["ann"]
+                case "function":
+                    answer(number)
+                    answer(0)
+                case _:
+                    server.answer(number)
+                    server.answer(0)
+
+        report = check(request, keep=[kept[kind]])
+        assert report.notes == ()
+        assert calls in ([], list(range(18)))
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                {"keep": LRUCache(maxsize=3)},
+                r"keep= takes a list, not <LRU.*: write keep=\[\.\.\.\]",
+            ),
+            ({"keep": 3}, r"keep= takes a list, not 3"),
+            ({"keep": "app:cache"}, r"keep= takes a list, not 'app:cache'"),
+            ({"keep": [{}]}, r"keep= takes caches of functools and containers .* \{\} is neither"),
+            ({"reset": {}}, r"reset= takes a list, not \{\}"),
+        ],
+    )
+    def test_what_makes_no_sense(self, options: dict[str, Any], message: str) -> None:
+        """
+        One cache instead of a list, or what is never emptied, is refused with what to write.
+        """
+        with pytest.raises(TypeError, match=message):
+            check(nothing, **options)
+
+    @pytest.mark.parametrize("limits", [{"max_age": 7200}, {}, {"idle_timeout": 7200}])
+    def test_sessions_from_before(self, limits: dict[str, Any]) -> None:
+        """
+        A session that was there before lives on, whatever its limits: it does not age by the jumps.
+        """
+
+        async def main() -> float:
+            async with Supervisor(**limits) as supervisor:
+                hub = await supervisor.open("hub")
+                lasts = hub.expires_in
+                await leakcheck(nothing, rounds=6, requests=1)
+                assert (hub.state, hub.expires_in) == ("idle", pytest.approx(lasts, abs=1))
+                await asyncio.sleep(2 * 7200)
+                assert hub.state == "closed", "afterwards, it ages"
+            return asyncio.get_running_loop().time()
+
+        assert VirtualClock().run(main()) > 6 * 3600

@@ -29,7 +29,7 @@ import asyncio
 import shutil
 from contextlib import asynccontextmanager
 
-from sessionstate import Supervisor, session
+from sessionstate import LRUCache, Supervisor, session
 
 seen, cache, tasks = set(), {}, []
 
@@ -47,6 +47,19 @@ server = Server()
 async def serving():
     async with Supervisor():
         yield
+
+
+users = LRUCache(maxsize=10_000)
+
+
+@asynccontextmanager
+async def filled():
+    users["ann"] = 1
+    yield
+
+
+async def reads(number):
+    users[number] = users["ann"]
 
 
 async def leaky(number):
@@ -189,6 +202,14 @@ class TestAnswers:
         assert ask("app:cached", *QUICK).exit_code == 1
         assert ask("app:cached", "--reset", "app:cache.clear", *QUICK).exit_code == 0
 
+    def test_a_cache_is_kept(self) -> None:
+        """
+        What requests rely on is not emptied, though it grows.
+        """
+        assert ask("app:reads", "--setup", "app:filled", *QUICK).exit_code == 3
+        kept = ask("app:reads", "--setup", "app:filled", "--keep", "app:users", *QUICK)
+        assert kept.exit_code == 1, "it fills, and is not emptied"
+
     def test_floor(self) -> None:
         """
         A leak below the floor is none.
@@ -277,21 +298,35 @@ class TestRefusals:
         assert result.stderr.count('  File "') == 1
 
     @pytest.mark.parametrize(
-        ("name", "line"),
+        ("name", "options", "says", "line"),
         [
-            ("waits", "await asyncio.gather(asyncio.Event().wait())"),
-            ("spins", "await asyncio.sleep(0)"),
+            (
+                "waits",
+                (),
+                "request 25 of waits did not end within 86400 s",
+                "await asyncio.gather(asyncio.Event().wait())",
+            ),
+            (
+                "waits",
+                ("--real", "--time-limit", "0.01"),
+                "request 25 of waits did not end within 0.01 s",
+                "await asyncio.gather(asyncio.Event().wait())",
+            ),
+            ("spins", (), "the request does not end", "await asyncio.sleep(0)"),
         ],
     )
-    def test_a_request_that_does_not_end_exits_with_3(self, name: str, line: str) -> None:
+    def test_a_request_that_does_not_end_exits_with_3(
+        self, name: str, options: tuple[str, ...], says: str, line: str
+    ) -> None:
         """
         One sentence names the line of the program that waits for ever.
         """
-        result = ask(f"app:{name}", *QUICK)
+        result = ask(f"app:{name}", *QUICK, *options)
         said = result.stderr.splitlines()[-1]
         assert result.exit_code == 3
-        assert said.startswith("Error: the request does not end: it waits at app.py:")
-        assert PROGRAM.splitlines()[int(said.rpartition(":")[2]) - 1].strip() == line
+        assert said.startswith(f"Error: {says}: it waits at app.py:")
+        number = int(said.partition("app.py:")[2].partition(".")[0])
+        assert PROGRAM.splitlines()[number - 1].strip() == line
 
     @pytest.mark.parametrize(
         ("setup", "message"),

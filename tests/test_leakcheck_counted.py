@@ -219,6 +219,60 @@ class TestCounted:
 
         assert self.found(request, "ExpiringMap").name == "ExpiringMap"
 
+    def test_containers_that_each_request_makes(self) -> None:
+        """
+        Containers that were made at one place have one row, which tells how many, and the place.
+        """
+        kept: list[ExpiringMap[int, int]] = []
+
+        async def request(number: int) -> None:
+            made = ExpiringMap[int, int]()
+            made[number] = number
+            kept.append(made)
+
+        leak = self.found(request, "18 ExpiringMaps")
+        assert leak.example.startswith("such as key ")
+        assert leak.where.startswith(f"{__file__}:")
+
+    def test_many_containers_have_few_rows(self) -> None:
+        """
+        Of containers from before, those that grow most have a row, and the others one together.
+        """
+        kept = [ExpiringMap[int, int]() for _ in range(11)]
+
+        async def request(number: int) -> None:
+            for each in kept[: 10 if number < 9 else 11]:
+                each[number] = number
+
+        report = check(request)
+        rows = [each for each in report.rows if each.kind == "container"]
+        assert [each.name for each in rows[8:]] == ["3 more containers"]
+        assert sum(each.values[-1] for each in rows) == 18 * 10 + 9
+
+    @pytest.mark.parametrize("long", [True, False])
+    def test_keys_that_cannot_be_shown(self, long: bool) -> None:
+        """
+        A key is shown on one line, and cut, whatever it is.
+        """
+
+        class Key:
+            def __repr__(self) -> str:
+                if long:
+                    return "key\n" * 10**6
+                raise RuntimeError
+
+        kept = ExpiringMap[Key, int]()
+
+        async def request(number: int) -> None:
+            kept[Key()] = number
+
+        report = check(request)
+        leak = row(report, "ExpiringMap")
+        assert leak.verdict is Verdict.LEAK
+        assert len(leak.example) < 500
+        assert "key" in leak.example if long else "<Key instance" in leak.example
+        assert len(report.text()) < 10_000
+
     def test_file_descriptors(self) -> None:
         """
         A descriptor that is not closed is a leak, and it is said of what.

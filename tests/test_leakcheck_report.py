@@ -159,7 +159,8 @@ class TestHeadline:
         """
         bounded = report(Verdict.BOUNDED, HELD, total=FLAT).text()
         assert bounded.startswith(
-            "BOUNDED start_turn: nothing is left of 1,000 requests; memory +0 B/1000 requests"
+            "BOUNDED start_turn: nothing grows by more than its floor in 1,000 requests; memory "
+            "+0 B/1000 requests"
         )
         unsure = report(Verdict.INCONCLUSIVE).text()
         assert unsure.startswith(
@@ -169,6 +170,15 @@ class TestHeadline:
 
 
 class TestText:
+    def test_what_may_grow_still_does(self) -> None:
+        """
+        What was counted and may grow, within a limit, is shown, and not said not to grow.
+        """
+        allowed = replace(TASKS, verdict=Verdict.BOUNDED, floor=200.0)
+        text = report(Verdict.BOUNDED, allowed, HELD, total=FLAT).text()
+        assert "bounded  asyncio tasks" in text
+        assert "counted, and not growing: threads\n" in text
+
     def test_table(self) -> None:
         """
         The table has a line for each thing that matters, and one below for what is known of it.

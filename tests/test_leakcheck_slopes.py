@@ -39,7 +39,16 @@ class TestSlope:
         """
         Samples on a line have its slope, in both halves, and an interval without width.
         """
-        assert slope(line(2000.0), 150) == Slope(2000.0, 2000.0, 2000.0, (2000.0, 2000.0))
+        found = slope(line(2000.0), 150)
+        assert replace(found, late=0.0) == Slope(2000.0, 2000.0, 2000.0, (2000.0, 2000.0), 0.0)
+
+    def test_what_rises_at_the_end_is_late(self) -> None:
+        """
+        Where the last three samples stand above all others, it is said by how much, all in all.
+        """
+        flat = [5.0] * 18
+        assert slope([*flat, 110.0, 120.0, 115.0], 150).late == pytest.approx(105 / 3.15)
+        assert slope([*flat, 110.0, 5.0, 115.0], 150).late == 0
 
     def test_wild_samples_do_not_move_it(self) -> None:
         """
@@ -105,32 +114,39 @@ class TestCount:
             ([0, 1, 1, 1, 1, 1], Verdict.BOUNDED),  # made once
             ([0, 0, 0, 0, 1, 1], Verdict.INCONCLUSIVE),  # once, or seldom
             ([1, 2, 3], Verdict.LEAK),
+            ([2, 0, 2, 0, 2, 0, 0, 3, 4], Verdict.INCONCLUSIVE),  # it may have begun
+            ([2 * n + n * 7 % 17 for n in range(21)], Verdict.INCONCLUSIVE),  # it breathes
         ],
     )
     def test_a_leak_grows_from_third_to_third(self, values: list[int], verdict: Verdict) -> None:
         """
         What is counted leaks if it has grown, and again; what is made once does not.
         """
-        assert judge_count(values) is verdict
+        assert judge_count(values, slope(values, 150)) is verdict
 
 
 class TestBytes:
     @pytest.mark.parametrize(
         ("found", "samples", "verdict"),
         [
-            (Slope(24e3, 20e3, 28e3, (20e3, 20e3)), 20, Verdict.LEAK),
-            (Slope(24e3, 20e3, 28e3, (20e3, 20e3)), 19, Verdict.INCONCLUSIVE),
-            (Slope(1e3, 0.0, 2e3, (1e3, 1e3)), 20, Verdict.BOUNDED),
-            (Slope(1e3, 0.0, 2e3, (1e3, 1e3)), 19, Verdict.INCONCLUSIVE),
-            (Slope(24e3, 20e3, 28e3, (40e3, 1e3)), 20, Verdict.BOUNDED),  # a cache has filled
-            (Slope(24e3, 4e3, 44e3, (20e3, 20e3)), 20, Verdict.INCONCLUSIVE),
+            (Slope(24e3, 20e3, 28e3, (20e3, 20e3), 1e3), 20, Verdict.LEAK),
+            (Slope(24e3, 20e3, 28e3, (20e3, 20e3), 1e3), 19, Verdict.INCONCLUSIVE),
+            (Slope(1e3, 0.0, 2e3, (1e3, 1e3), 1e3), 20, Verdict.BOUNDED),
+            (Slope(1e3, 0.0, 2e3, (1e3, 1e3), 1e3), 19, Verdict.INCONCLUSIVE),
+            (Slope(24e3, 20e3, 28e3, (40e3, 1e3), 1e3), 20, Verdict.BOUNDED),  # a cache has filled
+            (Slope(24e3, 4e3, 44e3, (20e3, 20e3), 1e3), 20, Verdict.INCONCLUSIVE),
+            (Slope(24e3, 9e3, 44e3, (0e3, 40e3), 1e3), 20, Verdict.LEAK),  # it began late
+            (Slope(24e3, 4e3, 44e3, (0e3, 40e3), 1e3), 20, Verdict.INCONCLUSIVE),
+            (Slope(1e3, 0.0, 2e3, (0e3, 9e3), 1e3), 20, Verdict.INCONCLUSIVE),
+            (Slope(0e3, 0.0, 1e3, (0e3, 0e3), 9e3), 20, Verdict.INCONCLUSIVE),  # later still
+            (Slope(24e3, 20e3, 28e3, (40e3, 1e3), 9e3), 20, Verdict.INCONCLUSIVE),
         ],
     )
-    def test_a_leak_is_above_the_floor_in_both_halves(
+    def test_a_leak_is_above_the_floor_and_goes_on(
         self, found: Slope, samples: int, verdict: Verdict
     ) -> None:
         """
-        Bytes leak if the whole interval is above the floor, and neither half lies flat.
+        Bytes leak if the whole interval is above the floor, and are bounded if the end lies flat.
         """
         assert judge_bytes(found, samples, FLOOR) is verdict
 

@@ -30,8 +30,10 @@ from sessionstate.testing import (
     calibrate,
     leakcheck,
 )
+from sessionstate.testing._drive import request_waits_at
 from sessionstate.testing._leak_text import short
-from sessionstate.testing._sampling import LIBRARIES
+from sessionstate.testing._reprs import short_repr
+from sessionstate.testing._sampling import is_library
 
 Function = Callable[..., Any]
 
@@ -63,6 +65,13 @@ def functions(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> 
     return [find(each) for each in value]
 
 
+def things(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[object]:
+    """
+    Find several things of any kind.
+    """
+    return [look_up(each) for each in value]
+
+
 def function(_: click.Context, __: click.Parameter, value: str | None) -> Function | None:
     """
     Find a function, if one is named.
@@ -72,7 +81,17 @@ def function(_: click.Context, __: click.Parameter, value: str | None) -> Functi
 
 def find(name: str) -> Function:
     """
-    Return what *name* is, as ``module:function``.
+    Return the function that *name* is, as ``module:function``.
+    """
+    found = look_up(name)
+    if not callable(found):
+        raise click.BadParameter(f"{name!r} is {short_repr(found)}, which cannot be called")
+    return found
+
+
+def look_up(name: str) -> object:
+    """
+    Return what *name* is, as ``module:name``.
     """
     module, colon, path = name.partition(":")
     if not (module and colon and path):
@@ -95,8 +114,6 @@ def find(name: str) -> Function:
         if not hasattr(found, part):
             raise click.BadParameter(f"{module!r} has no {path!r}")
         found = getattr(found, part)
-    if not callable(found):
-        raise click.BadParameter(f"{name!r} is {found!r}, which cannot be called")
     return found
 
 
@@ -158,6 +175,19 @@ def report_file(_: click.Context, __: click.Parameter, value: Path | None) -> Pa
     help="A function, as module:function, that empties a cache after each round.",
 )
 @click.option(
+    "--keep",
+    callback=things,
+    metavar="MODULE:CACHE",
+    multiple=True,
+    help="A cache or container, as module:cache, that is never to be emptied.",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="How long a request may take.  [default: 60; a day of virtual time]",
+)
+@click.option(
     "--virtual/--real",
     default=True,
     show_default=True,
@@ -179,6 +209,8 @@ def command(
     calibrated: bool,
     setup: Function | None,
     reset: list[Function],
+    keep: list[object],
+    time_limit: float | None,
     virtual: bool,
     report: Path | None,
     as_json: bool,
@@ -203,7 +235,7 @@ def command(
             floor=None if calibrated else floor,
             rounds=rounds,
             requests=requests,
-            reset=reset,
+            options={"reset": reset, "keep": keep, "time_limit": time_limit},
         )
     except RequestError as error:
         raise CannotRunError(_with_traceback(error)) from error
@@ -237,7 +269,7 @@ def _run(
     floor: float | None,
     rounds: int,
     requests: int,
-    reset: list[Function],
+    options: dict[str, Any],
 ) -> LeakReport | int:
     """
     Measure in a loop of its own, with progress bars on standard error.
@@ -278,19 +310,18 @@ def _run(
                 rounds=rounds,
                 requests=requests,
                 floor=known,
-                reset=reset,
                 progress=bar("requests"),
+                **options,
             )
 
     factory = VirtualClock().new_event_loop if virtual else None
     where = ""
     try:
         with bars, asyncio.Runner(loop_factory=factory) as runner:
-            coming = main()
             try:
-                return runner.run(coming)
+                return runner.run(main())
             except (DeadlockError, LivelockError):
-                where = waits_at(coming)
+                where = request_waits_at(runner.get_loop())
                 raise
     except (DeadlockError, LivelockError) as error:
         what = f"the request does not end: it waits at {where}"
@@ -320,7 +351,7 @@ async def _entered(setup: Function | None) -> AsyncIterator[None]:
         if inside is None:
             when = "exit" if entered else "entry"
             places = (f"{each.filename}:{each.lineno}" for each in extract_tb(error.__traceback__))
-            where = next(filter(_is_theirs, reversed([*places])), "")
+            where = next((place for place in reversed([*places]) if not is_library(place)), "")
             what = f"the --setup raised on {when}: {type(error).__name__}: {error}"
             raise CannotRunError(f"{what}, at {short(where)}" if where else what) from error
     if inside is not None:
@@ -331,31 +362,11 @@ def _made(setup: Function | None) -> AbstractAsyncContextManager[object]:
     made: Any = nullcontext() if setup is None else setup()
     if not isinstance(made, AbstractAsyncContextManager):
         raise click.BadParameter(
-            f"it returned {made!r}, which is no async context manager: decorate an async generator "
-            f"with contextlib.asynccontextmanager",
+            f"it returned {short_repr(made)}, which is no async context manager: decorate an async "
+            f"generator with contextlib.asynccontextmanager",
             param_hint="'--setup'",
         )
     return cast("AbstractAsyncContextManager[object]", made)
-
-
-def waits_at(awaited: object) -> str:
-    """
-    Return the innermost line of the user's that *awaited*, a coroutine, waits at.
-    """
-    places: list[str] = []
-    while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
-        if frame is not None:
-            places.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
-    return next(map(short, filter(_is_theirs, reversed(places))), "")
-
-
-def _is_theirs(place: str) -> bool:
-    """
-    Tell whether *place* is in no library.
-    """
-    return not place.startswith(("<", *LIBRARIES))
 
 
 def _with_traceback(error: RequestError) -> str:

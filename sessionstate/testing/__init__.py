@@ -6,9 +6,10 @@ Tools for the tests of programs that keep state per session.
 
 from ._calibration import calibrate
 from ._clock import VirtualClock
+from ._drive import RequestError
 from ._explore import Exploration, ExplorationError, Failure, ScenarioError, explore
 from ._leak_report import LeakError, LeakReport
-from ._leakcheck import RequestError, leakcheck
+from ._leakcheck import leakcheck
 from ._leftovers import Census, Leftover, LeftoverError, census
 from ._points import Injected, Mode, Point
 from ._settling import no_leaks

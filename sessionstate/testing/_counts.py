@@ -19,8 +19,11 @@ from sessionstate.containers._container import Container
 
 from ._outside import children, open_files
 from ._places import waits_at
+from ._reprs import short_repr
 
 Cache: Final[type[Any]] = type(lru_cache(len))
+Kept = Any
+"""A container, a guard, or a cache of functools."""
 KEPT: Final = frozenset({Container, ReplayGuard, Cache, Session})
 Task = asyncio.Task[Any]
 
@@ -53,6 +56,8 @@ class Counts:
         self._closed: list[weakref.ref[Session]] = []
         self._endless = 0
         self._first_endless = "", ""
+        self._unleft = 0
+        self._first_unleft = "", ""
         self._before: weakref.WeakSet[Session] = weakref.WeakSet()
         self._tasks: weakref.WeakSet[Task] = weakref.WeakSet(asyncio.all_tasks())
         self._files = open_files()
@@ -76,15 +81,19 @@ class Counts:
 
     def left_open(self) -> list[Session]:
         """
-        Return the live sessions that came since; those that nothing would end are counted.
+        Return the live sessions that came since; what nothing would end of them is counted.
         """
         found = [each for one in self.supervisors() for each in one.values()]
         found = [each for each in found if each not in self._before]
         for each in found:
-            if each.deadline is None:
+            unleft = _unleft(each)
+            if unleft:
+                self._first_unleft = self._first_unleft if self._unleft else unleft[0]
+                self._unleft += len(unleft)
+            elif each.deadline is None:
                 self._endless += 1
                 if self._endless == 1:
-                    self._first_endless = f"session {each.id!r}", each.opened_where
+                    self._first_endless = f"session {short_repr(each.id)}", each.opened_where
         return found
 
     def look(self) -> None:
@@ -123,18 +132,25 @@ class Counts:
             "sessions without a deadline", "sessions", self._endless, lambda: self._first_endless
         )
         closed = [each for each in self._referenced() if each not in self._closed_before]
+        lasting = [block for each in self.lasting() for block in _unleft(each)]
+        yield Count(
+            "blocks that were not left",
+            "blocks",
+            self._unleft + len(lasting),
+            lambda: self._first_unleft if self._unleft else lasting[0],
+        )
         yield Count(
             "closed sessions still referenced",
             "sessions",
             len(closed),
-            lambda: (f"session {closed[0].id!r}", closed[0].opened_where),
+            lambda: (f"session {short_repr(closed[0].id)}", closed[0].opened_where),
         )
         closing = [each for one in running for each in one._closing.values()]
         yield Count(
             "sessions that do not finish closing",
             "sessions",
             len(closing),
-            lambda: (f"session {closing[0].id!r}", closing[0].opened_where),
+            lambda: (f"session {short_repr(closing[0].id)}", closing[0].opened_where),
         )
         queued = sum(one.statistics().queued + len(one._bells.queue) for one in running)
         yield Count("deadlines", "deadlines", queued, _nothing)
@@ -143,7 +159,9 @@ class Counts:
         newer = [each for each in tasks if each not in self._tasks]
         yield Count("asyncio tasks", "tasks", len(tasks), lambda: _task(newer))
         timers = [each for each in getattr(self._loop, "_scheduled", ()) if not each.cancelled()]
-        yield Count("timers of the loop", "timers", len(timers), lambda: (str(timers[0]), ""))
+        yield Count(
+            "timers of the loop", "timers", len(timers), lambda: (short_repr(timers[0]), "")
+        )
         processes = children()
         yield Count(
             "child processes",
@@ -171,7 +189,7 @@ class Counts:
         found: dict[str, list[tuple[str, str]]] = {}
         for session in self.lasting():
             for each in session.resources():
-                example = (f"{each.name} of session {session.id!r}", session.opened_where)
+                example = (f"{each.name} of session {short_repr(session.id)}", session.opened_where)
                 found.setdefault(each.kind, []).append(example)
         for kind, examples in found.items():
             name = f"{kind}s of lasting sessions"
@@ -182,8 +200,20 @@ def _nothing() -> tuple[str, str]:
     return "", ""
 
 
+def _unleft(session: Session) -> list[tuple[str, str]]:
+    """
+    Return the blocks of *session* that nobody will leave, because their task has ended.
+    """
+    found: list[tuple[str, str]] = []
+    for holder in session._holders or ():
+        if holder.task is not None and holder.task.done():
+            what, _, where = holder.where.rpartition(" at ")
+            found.append((f"{what} of session {short_repr(session.id)}", where))
+    return found
+
+
 def _supervisor(running: list[Supervisor]) -> tuple[str, str]:
-    return repr(running[-1]), ""
+    return short_repr(running[-1]), ""
 
 
 def _task(tasks: list[Task]) -> tuple[str, str]:

@@ -36,8 +36,9 @@ def headline(report: LeakReport) -> str:
     total = next(row for row in report.rows if row.kind == "total")
     if report.verdict is Verdict.BOUNDED:
         return (
-            f"BOUNDED {report.subject}: nothing is left of {report.requests:,} requests; memory "
-            f"{growth(total)}/1000 requests {interval(total)}, floor {size(report.floor)}"
+            f"BOUNDED {report.subject}: nothing grows by more than its floor in "
+            f"{report.requests:,} requests; memory {growth(total)}/1000 requests "
+            f"{interval(total)}, floor {size(report.floor)}"
         )
     if report.verdict is Verdict.INCONCLUSIVE:
         rounds = report.rounds + report.needs // report.requests_each
@@ -92,7 +93,14 @@ def shown(report: LeakReport) -> list[LeakRow]:
     others = [row for row in report.rows if row.kind != "site"]
     counted = [row for row in others if row.kind in ("invariant", "container")]
     sums = [row for row in others if row.kind in ("total", "rss")]
-    return [*(row for row in counted if row.verdict is not Verdict.BOUNDED), *sites[:SITES], *sums]
+    return [*(row for row in counted if not _held(row)), *sites[:SITES], *sums]
+
+
+def _held(row: LeakRow) -> bool:
+    """
+    Tell whether a row that was counted does not grow; what may grow, within a limit, still does.
+    """
+    return row.verdict is Verdict.BOUNDED and not 0 < row.slope <= row.floor
 
 
 def footnotes(report: LeakReport) -> list[str]:
@@ -100,9 +108,7 @@ def footnotes(report: LeakReport) -> list[str]:
     Say what held, and what it was measured with.
     """
     held = [
-        row.name
-        for row in report.rows
-        if row.kind in ("invariant", "container") and row.verdict is Verdict.BOUNDED
+        row.name for row in report.rows if row.kind in ("invariant", "container") and _held(row)
     ]
     several = sum(row.kind == "site" for row in shown(report)) > 1
     return [
@@ -137,7 +143,7 @@ def remark(row: LeakRow) -> str:
 def _from(row: LeakRow) -> str:
     if not row.where:
         return ""
-    how = {"site": "called from", "invariant": "at"}.get(row.kind, "from")
+    how = {"site": "called from", "container": "made at"}.get(row.kind, "at")
     return f"{how} {short(row.where)}"
 
 

@@ -4,16 +4,16 @@ Drives one request again and again, and tells whether anything is left of it.
 
 from __future__ import annotations
 
-import inspect
 import os
 import sysconfig
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import isfinite
 from typing import Final
 
 from ._counts import Counts
+from ._drive import Drive, Request, name_of_request
 from ._garbage import frozen
 from ._leak_report import LeakReport
 from ._leak_text import SMALL
@@ -30,29 +30,17 @@ from ._verdicts import (
     warm_up_rounds,
 )
 
+__all__ = ["Request", "leakcheck"]
+
 FLOOR: Final = 8 * 1024
 FEWEST_ROUNDS: Final = 5
 MOST_WARM_UP: Final = 0.9
 ROUND: Final = 1024
 """Bytes that a round may cost by itself, however few requests it has."""
-PATIENCE: Final = 3
-"""Requests that may raise before it is given up."""
 SCRIPTS: Final = os.path.join(sysconfig.get_path("scripts"), "")  # noqa: PTH118 - ends with a separator
 """Where the commands lie that start it all: what they call is nobody's leak."""
 SHOWN: Final = 5
 """Allocation sites whose callers are looked for."""
-
-Request = Callable[..., Awaitable[object]]
-
-
-class RequestError(RuntimeError):
-    """
-    The requests of a leak check raise, so that nothing can be said about them.
-
-    The first error is its cause.
-
-    .. versionadded:: 0.1
-    """
 
 
 async def leakcheck(
@@ -63,22 +51,25 @@ async def leakcheck(
     warm_up: float = LEAST_WARM_UP,
     floor: float = FLOOR,
     reset: Iterable[object] = (),
+    keep: Iterable[object] = (),
     advance: Advance = None,
+    time_limit: float | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> LeakReport:
     """
     Call *request* some thousand times, and tell whether anything grows with it.
 
-    After each round everything is brought to rest: tasks run to their ends, sessions are closed,
-    times to live pass, caches of bounded size are emptied, garbage is collected. Then there is a
-    sample: how many sessions, tasks, timers, resources, threads, child processes and file
-    descriptors are left, which entries of `ExpiringMap` and `LRUCache` nothing would ever remove,
-    and how many bytes each line has allocated. What is counted decides without statistics. Bytes
+    Each request is a task of its own, as in a server. After each round everything is brought to
+    rest: tasks run to their ends, sessions are closed, times to live pass, caches of bounded size
+    that keep growing are emptied, garbage is collected. Then there is a sample: how many sessions,
+    tasks, timers, resources, threads, child processes and file descriptors are left, which blocks
+    nobody has left, which entries of `ExpiringMap` and `LRUCache` nothing would ever remove, and
+    how many bytes each line has allocated. What is counted decides without statistics. Bytes
     decide by their slope, with an interval, against a floor. The resident set size is shown only.
 
     In a `VirtualLoop`, times to live pass by its clock. On another loop time cannot be moved:
-    entries of sessionstate's own containers are dropped then, and other maps with a time to live
-    are to be named in *reset*.
+    where sessionstate's own containers keep growing, entries with a time to go are dropped then,
+    and other maps with a time to live are to be named in *reset*.
 
     It takes as long as the requests, which are about ten times slower while allocations are traced.
     Cancellation: it stops, and nothing is traced any more.
@@ -94,29 +85,36 @@ async def leakcheck(
             counts where a round has few requests.
         reset: What else keeps a bounded number of things: functions without arguments, or objects
             with ``clear()`` or ``cache_clear()``.
+        keep: Caches of `functools` and containers of sessionstate that are never to be emptied,
+            because requests rely on what is in them.
         advance: How times to live pass: seconds for the clock of a `VirtualLoop` (default: longer
             than whatever sessionstate keeps, an hour at least; 0 for not at all), a `VirtualClock`
-            that the program under test uses, or a function.
+            that the program under test uses, or a function. Sessions that were there before do
+            not age by it.
+        time_limit: Seconds of the loop's clock that a request may take. Default: a minute; a day
+            in a `VirtualLoop`.
         progress: Called after each round with the number of rounds done, and of all.
 
     Returns:
         The verdict, with what it rests on.
 
     Raises:
-        RequestError: If three requests raise. A request that tests an error path catches what it
-            expects.
-        TypeError: If *request* is no async function, or *reset* names what cannot be reset.
+        RequestError: If three requests raise, or one does not end. A request that tests an error
+            path catches what it expects.
+        TypeError: If *request* is no async function, *reset* names what cannot be reset, or *keep*
+            what is never emptied.
         ValueError: If there are too few rounds, or another number makes no sense.
 
     .. versionadded:: 0.1
     """
     dropped = _check_numbers(rounds, requests, warm_up, floor)
+    _check_limit(time_limit)
     floor = max(floor, ROUND * 1000 / requests)
-    drive = _Drive(request, requests)
+    drive = Drive(request, requests, time_limit)
     began = time.perf_counter()
     with tracing() as ours:
         counts = Counts()
-        quiescence = Quiescence(counts, reset, advance)
+        quiescence = Quiescence(counts, reset, keep, advance)
         with frozen():
             sampler = Sampler(counts, quiescence, rounds)
             for number in range(rounds):
@@ -135,7 +133,7 @@ async def leakcheck(
         undecided = [row for row in deciding(rows) if row.verdict is verdict]
         needs = requests * max(more_rounds(row, rounds, dropped) for row in undecided)
     return LeakReport(
-        subject=_name(request),
+        subject=name_of_request(request),
         verdict=verdict,
         rows=tuple(rows),
         requests=rounds * requests,
@@ -149,63 +147,7 @@ async def leakcheck(
     )
 
 
-class _Drive:
-    """
-    Makes the requests.
-    """
-
-    def __init__(self, request: Request, requests: int) -> None:
-        self.made = 0
-        self._request = request
-        self._numbered = _takes_number(request)
-        self._requests = requests
-        self._raised: list[str] = []
-        self._first: Exception | None = None
-
-    async def round(self) -> None:
-        """
-        Make the requests of one round, one after the other.
-        """
-        for _ in range(self._requests):
-            await self._one()
-
-    async def _one(self) -> None:
-        number = self.made
-        self.made += 1
-        try:
-            coming: object = self._request(number) if self._numbered else self._request()
-            if isinstance(coming, Awaitable):
-                await coming
-                return
-        except Exception as error:
-            self._failed(error)
-            return
-        raise TypeError(
-            f"{_name(self._request)} returned {coming!r}, which cannot be awaited: a request is "
-            f"an async function, 'async def'"
-        )
-
-    def _failed(self, error: Exception) -> None:
-        # A traceback holds what its frames held, which would look like a leak: only one is kept.
-        self._raised.append(repr(error))
-        self._first = self._first or error
-        if len(self._raised) == PATIENCE:
-            raise RequestError(
-                f"{PATIENCE} of the first {self.made} requests of {_name(self._request)} raised, "
-                f"the first one {self._raised[0]}: nothing can be said about them. Mend the "
-                f"request, or catch in it what it is expected to raise"
-            ) from self._first
-
-    def notes(self) -> tuple[str, ...]:
-        """
-        Say what was raised.
-        """
-        return tuple(f"a request raised {error}" for error in self._raised)
-
-
-async def _with_callers(
-    rows: list[LeakRow], drive: _Drive, quiescence: Quiescence
-) -> list[LeakRow]:
+async def _with_callers(rows: list[LeakRow], drive: Drive, quiescence: Quiescence) -> list[LeakRow]:
     """
     Make one more round with whole stacks, and say of the sites that grow who called.
     """
@@ -220,38 +162,6 @@ async def _with_callers(
     return [
         replace(row, where=found.get(row.name, "")) if row.kind == "site" else row for row in rows
     ]
-
-
-def _takes_number(request: Request) -> bool:
-    """
-    Tell whether *request* takes a number, and refuse what is no async function.
-    """
-    if not callable(request):
-        raise TypeError(f"a request is an async function, to be called each time, not {request!r}")
-    if inspect.isasyncgenfunction(request):
-        raise TypeError(
-            f"{_name(request)} is an async generator function, which is iterated, not awaited: "
-            f"wrap it, 'async for _ in {_name(request)}(): ...' in an async function"
-        )
-    try:
-        signature = inspect.signature(request)
-    except (TypeError, ValueError):  # of what is written in C it is not always known
-        return False
-    takes = {number: _accepts(signature, *range(number)) for number in (0, 1)}
-    if not any(takes.values()):
-        raise TypeError(
-            f"{_name(request)}{signature} must take the number of the request, or nothing: bind "
-            f"the rest with functools.partial"
-        )
-    return takes[1]
-
-
-def _accepts(signature: inspect.Signature, *arguments: object) -> bool:
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        return False
-    return True
 
 
 def _check_numbers(rounds: int, requests: int, warm_up: float, floor: float) -> int:
@@ -278,6 +188,9 @@ def _check_numbers(rounds: int, requests: int, warm_up: float, floor: float) -> 
     return warm_up_rounds(rounds, warm_up)
 
 
-def _name(request: object) -> str:
-    name = getattr(request, "__qualname__", None)
-    return name if isinstance(name, str) else repr(request)
+def _check_limit(time_limit: float | None) -> None:
+    if time_limit is not None and not time_limit > 0:
+        raise ValueError(
+            f"time_limit ({time_limit}) must be a positive number of seconds for one request, "
+            f"infinite for no limit, or None for a minute, or for a day of virtual time"
+        )

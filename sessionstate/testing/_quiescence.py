@@ -11,20 +11,27 @@ import gc
 import inspect
 import linecache
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from math import inf, isfinite
 from typing import Any, Final
 
 from sessionstate import ExpiringMap, ReplayGuard
+from sessionstate.containers._container import Container
 
 from ._clock import VirtualClock
-from ._counts import Cache, Counts
+from ._counts import Cache, Counts, Kept
+from ._reprs import short_repr
 from ._virtual_loop import VirtualLoop
 
 Advance = float | VirtualClock | Callable[[], object] | None
+MAP: Final[type[Any]] = Container
 LONG: Final = 3600.0
 PATIENCE: Final = (0.0, 0.0, 0.0, 0.001, 0.004, 0.01, 0.03)
 """Real seconds that the tasks of a round have for their ends."""
+CLOSING: Final = 60.0
+"""Seconds that the sessions of a round have for theirs."""
+RISES: Final = 2
+"""Rounds after which a cache has grown that is still filling, and not made use of once."""
 
 
 class Quiescence:
@@ -32,11 +39,16 @@ class Quiescence:
     Makes it quiet, and knows how many entries are left that nothing would have removed.
     """
 
-    def __init__(self, counts: Counts, reset: Iterable[object], advance: Advance) -> None:
+    def __init__(
+        self, counts: Counts, reset: Iterable[object], keep: Iterable[object], advance: Advance
+    ) -> None:
         self._counts = counts
-        self._resets = [_resetter(each) for each in reset]
+        self._resets = [_resetter(each) for each in _several("reset", reset)]
+        self._spared = [_kept(each) for each in _several("keep", keep)]
         self._advance = advance
-        self.endless: list[tuple[object, int, str]] = []
+        self._sizes: dict[int, tuple[int, int]] = {}
+        """How large each was that has a bound, when it was last quiet, and how often it rose."""
+        self.endless: list[tuple[Any, int, object]] = []
         """Containers, with the entries that they would keep for ever, and the oldest key."""
 
     async def reach(self) -> None:
@@ -58,8 +70,12 @@ class Quiescence:
         left = self._counts.left_open()
         for session in left:
             session.close_soon()
-        for session in left:
-            await session.wait_closed()
+        try:
+            async with asyncio.timeout(CLOSING):
+                for session in left:
+                    await session.wait_closed()
+        except TimeoutError:
+            return  # they are counted
 
     async def _settle(self) -> None:
         loop = asyncio.get_running_loop()
@@ -78,54 +94,95 @@ class Quiescence:
         """
         Let *seconds* pass where time can be moved; sessions from before are not to notice.
         """
+        lasting = [(each, each._clock()) for each in self._counts.lasting()]
         advance, loop = self._advance, asyncio.get_running_loop()
-        clock = loop.clock if isinstance(loop, VirtualLoop) else None
+        # At once: to go through every timer would take long, and really long beside open sockets.
         if isinstance(advance, VirtualClock):
-            clock = advance
+            advance.jump(seconds)
         elif callable(advance):
             await _call(advance)
-            return
-        elif advance is not None:
-            seconds = advance
-        if clock is None or not seconds:
-            return
-        for session in self._counts.lasting():
-            session.extend(seconds + LONG)
-        # At once: to go through every timer would take long, and really long beside open sockets.
-        clock.jump(seconds)
+        elif isinstance(loop, VirtualLoop):
+            loop.clock.jump(seconds if advance is None else advance)
+        for session, before in lasting:
+            passed = session._clock() - before
+            session.opened_at += passed
+            session.last_used += passed
+            session._extended += passed
 
-    async def _reset(self, kept: list[Any]) -> None:
+    async def _reset(self, kept: list[Kept]) -> None:
         self.endless.clear()
+        sizes: dict[int, tuple[int, int]] = {}
         for each in kept:
-            if isinstance(each, Cache):
-                if each.cache_parameters()["maxsize"] is not None:
-                    each.cache_clear()
-            elif isinstance(each, ReplayGuard):
-                for half in (each._plain, each._signed):
-                    for key in list(half.rows):
-                        half.forget(key)
-            elif each._over is None and (entries := _let_go(each)):
-                self.endless.append((each, len(entries), repr(entries[0])))
+            if isinstance(each, MAP):
+                if each._over is not None:
+                    continue
+                if hasattr(each, "expire"):
+                    each.expire()
+                if keys := _endless(each):
+                    self.endless.append((each, len(keys), keys[0]))
+            size = _bounded(each)
+            before, rises = self._sizes.get(id(each), (size, 0))
+            rises += size > before
+            if rises >= RISES and not any(each is spared for spared in self._spared):
+                _empty(each)
+                size = 0
+            sizes[id(each)] = size, rises
+        self._sizes = sizes
         for reset in self._resets:
             await _call(reset)
         re.purge()
         linecache.clearcache()
 
 
-def _let_go(container: Any) -> list[object]:
+def _is_bounded(container: Any) -> bool:
     """
-    Empty what is bounded, in number or in time; return the keys that would stay for ever.
+    Tell whether *container* has a bound in number.
     """
-    if container._maxsize < inf or getattr(container, "_max_weight", inf) < inf:
-        container.clear()
-    elif hasattr(container, "expire"):
-        container.expire()
-        for key in [key for key, entry in container._entries.items() if entry.due < inf]:
-            container.pop(key, None)
-    return list(container._entries)
+    return container._maxsize < inf or getattr(container, "_max_weight", inf) < inf
 
 
-def _longest(kept: list[Any]) -> float:
+def _stays(entry: Any) -> bool:
+    return getattr(entry, "due", inf) == inf
+
+
+def _endless(container: Any) -> list[object]:
+    """
+    Return the keys that *container* would keep for ever.
+    """
+    if _is_bounded(container):
+        return []
+    return [key for key, entry in container._entries.items() if _stays(entry)]
+
+
+def _bounded(kept: Any) -> int:
+    """
+    Return how many entries of *kept* a bound would remove, in number or in time.
+    """
+    if isinstance(kept, Cache):
+        return 0 if kept.cache_parameters()["maxsize"] is None else kept.cache_info().currsize
+    if isinstance(kept, ReplayGuard) or _is_bounded(kept):
+        return len(kept)
+    return sum(not _stays(entry) for entry in kept._entries.values())
+
+
+def _empty(kept: Any) -> None:
+    """
+    Remove them.
+    """
+    if isinstance(kept, Cache):
+        kept.cache_clear()
+    elif isinstance(kept, ReplayGuard):
+        for half in (kept._plain, kept._signed):
+            for key in list(half.rows):
+                half.forget(key)
+    elif _is_bounded(kept):
+        kept.clear()
+    else:
+        for key in [key for key, entry in kept._entries.items() if not _stays(entry)]:
+            kept.pop(key, None)
+
+
+def _longest(kept: list[Kept]) -> float:
     """
     Return a time that is longer than whatever *kept* keeps.
     """
@@ -134,6 +191,26 @@ def _longest(kept: list[Any]) -> float:
         spans += [each._span] if isinstance(each, ExpiringMap) else []
         spans += [each._window + each._skew] if isinstance(each, ReplayGuard) else []
     return 1.0 + 1.01 * max(filter(isfinite, spans))
+
+
+def _several(name: str, things: Iterable[object]) -> list[object]:
+    """
+    Refuse one thing where a list is wanted: many a cache can be iterated, or is empty.
+    """
+    given: Any = things
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise TypeError(f"{name}= takes a list, not {short_repr(given)}: write {name}=[...]")
+    return list(things)
+
+
+def _kept(thing: object) -> object:
+    thing = getattr(thing, "__func__", thing)  # of a method that is cached
+    if not isinstance(thing, (Cache, MAP, ReplayGuard)):
+        raise TypeError(
+            f"keep= takes caches of functools and containers of sessionstate, which would be "
+            f"emptied if they grew; {short_repr(thing)} is neither, and is left alone"
+        )
+    return thing
 
 
 def _resetter(thing: object) -> Callable[[], object]:
@@ -145,7 +222,7 @@ def _resetter(thing: object) -> Callable[[], object]:
         return thing
     raise TypeError(
         f"reset= takes functions without arguments, and objects with clear() or cache_clear(); "
-        f"{thing!r} is neither"
+        f"{short_repr(thing)} is neither"
     )
 
 

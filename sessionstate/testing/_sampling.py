@@ -11,13 +11,14 @@ import linecache
 import sys
 import sysconfig
 import tracemalloc
+import weakref
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -26,6 +27,7 @@ import sessionstate
 from ._counts import Counts, name_of
 from ._leak_text import SMALL
 from ._quiescence import Quiescence
+from ._reprs import short_repr
 from ._slopes import slope
 from ._verdicts import Kind, LeakRow, Verdict, judge_bytes, judge_count
 
@@ -36,8 +38,8 @@ LIBRARIES: Final = (OWN, *{sysconfig.get_path(name) for name in ("stdlib", "pure
 DEPTH: Final = 24
 """Frames of the round that asks for callers."""
 
-NAMED: Final = 8
-"""Containers whose names are looked for, which takes a look at everything there is."""
+SHOWN: Final = 8
+"""Containers that have a row, and whose names are looked for: those that grow most."""
 
 Site = tuple[str, int]
 
@@ -58,6 +60,21 @@ class Series:
         self.where = ""
 
 
+class Group:
+    """
+    Containers that were made at one place; or one, if that was before allocations were traced.
+    """
+
+    def __init__(self, first: Any, where: str, rounds: int) -> None:
+        self.kind = type(first).__name__
+        name = f"{self.kind} at {id(first):#x}"
+        self.series = Series(name, "container", "entries", rounds)
+        self.series.where = where
+        self.first = weakref.ref(first)
+        self.number = 0
+        """How many of them there were in the last round."""
+
+
 class Sampler:
     """
     Takes the samples and judges them.
@@ -68,7 +85,7 @@ class Sampler:
         self._quiescence = quiescence
         self._rounds = rounds
         self._counted: dict[str, Series] = {}
-        self._containers: dict[int, Series] = {}
+        self._groups: dict[object, Group] = {}
         self._sites: dict[Site, Series] = {}
         self._total = Series("memory allocated", "total", "bytes", rounds)
         self._rss = Series("memory of the process", "rss", "bytes", rounds)
@@ -87,13 +104,7 @@ class Sampler:
             counted.values[round_] = count.number
             if last and count.number > counted.values[0]:
                 counted.example, counted.where = count.example()
-        for container, entries, oldest in self._quiescence.endless:
-            kept = self._containers.get(id(container))
-            if kept is None:
-                kept = Series(_address(container), "container", "entries", self._rounds)
-                self._containers[id(container)] = kept
-            kept.values[round_] = entries
-            kept.example = f"oldest key {oldest}"
+        self._take_containers(round_)
         self._rss.values[round_] = self._process.memory_info().rss
         for site, size in sizes():
             series = self._sites.get(site)
@@ -103,11 +114,25 @@ class Sampler:
             series.values[round_] = size
             self._total.values[round_] += size
 
+    def _take_containers(self, round_: int) -> None:
+        for group in self._groups.values():
+            group.number = 0
+        for container, entries, oldest in self._quiescence.endless:
+            where = _made_at(container)
+            key: object = (type(container), where) if where else id(container)
+            if key not in self._groups:
+                self._groups[key] = Group(container, where, self._rounds)
+            group = self._groups[key]
+            if not group.number:
+                group.series.example = f"oldest key {short_repr(oldest)}"
+            group.number += 1
+            group.series.values[round_] += entries
+
     def rows(self, requests: int, dropped: int, floor: float) -> list[LeakRow]:
         """
         Judge everything; what decides first, and what grows most, comes first.
         """
-        counted = (*self._counted.values(), *self._containers.values())
+        counted = (*self._counted.values(), *self._containers(dropped))
         grown = [each for each in self._sites.values() if max(each.values) > floor * SMALL]
         sites = [_row(each, requests, dropped, floor) for each in grown]
         sites.sort(key=lambda row: -row.slope)
@@ -118,17 +143,46 @@ class Sampler:
             *(_row(each, requests, dropped, floor) for each in sums),
         ]
 
+    def _containers(self, dropped: int) -> Iterator[Series]:
+        """
+        Yield the containers that grow most, and the sum of the others.
+        """
+        groups = sorted(self._groups.values(), key=lambda each: _growth(each.series, dropped))
+        shown, others = groups[-SHOWN:][::-1], groups[:-SHOWN]
+        for each in shown:
+            if each.number > 1:
+                each.series.name = f"{each.number:,} {each.kind}s"
+                each.series.example = each.series.example.replace("oldest", "such as", 1)
+            yield each.series
+        if others:
+            rest = Series(f"{len(others):,} more containers", "container", "entries", self._rounds)
+            sums = zip(*(each.series.values for each in others), strict=True)
+            rest.values = array("d", map(sum, sums))
+            yield rest
+
     def named(self, rows: list[LeakRow]) -> list[LeakRow]:
         """
-        Call the first containers by their names: what is frozen does not tell who holds them.
+        Call containers by their names: what is frozen does not tell who holds them.
         """
-        containers = [container for container, _, _ in self._quiescence.endless[:NAMED]]
-        names = {_address(each): name_of(each) for each in containers}
-        return [replace(row, name=names.get(row.name, row.name)) for row in rows]
+        alone = {each.series.name: each.first for each in self._groups.values() if each.number == 1}
+        return [self._named(row, alone.get(row.name)) for row in rows]
+
+    def _named(self, row: LeakRow, ref: weakref.ref[Any] | None) -> LeakRow:
+        # Nothing here may hold the container but a variable, or that would be who names it.
+        container = None if ref is None else ref()
+        return row if container is None else replace(row, name=name_of(container))
 
 
-def _address(container: object) -> str:
-    return f"{type(container).__name__} at {id(container):#x}"
+def _growth(series: Series, dropped: int) -> float:
+    return series.values[-1] - series.values[dropped]
+
+
+def _made_at(container: object) -> str:
+    """
+    Return where *container* was made, if allocations were traced by then.
+    """
+    traceback = tracemalloc.get_object_traceback(container)
+    return f"{traceback[-1].filename}:{traceback[-1].lineno}" if traceback else ""
 
 
 def _row(series: Series, requests: int, dropped: int, floor: float) -> LeakRow:
@@ -137,7 +191,7 @@ def _row(series: Series, requests: int, dropped: int, floor: float) -> LeakRow:
     verdict: Verdict | None
     match series.kind:
         case "invariant" | "container":
-            verdict = judge_count(values)
+            verdict = judge_count(values, growth)
         case "site" | "total":
             verdict = judge_bytes(growth, len(values), floor)
         case _:
@@ -204,11 +258,11 @@ def callers(sites: frozenset[str]) -> dict[str, str]:
         if site not in sites or site in found:
             continue
         ours = takewhile(lambda frame: not frame.filename.startswith(KIT), reversed(outer))
-        caller = next((frame for frame in ours if not _is_library(frame.filename)), None)
+        caller = next((frame for frame in ours if not is_library(frame.filename)), None)
         if caller is not None:
             found[site] = f"{caller.filename}:{caller.lineno}"
     return found
 
 
-def _is_library(file: str) -> bool:
+def is_library(file: str) -> bool:
     return file.startswith(("<", *LIBRARIES)) or file in sys.builtin_module_names

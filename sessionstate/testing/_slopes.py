@@ -18,6 +18,8 @@ from statistics import NormalDist, median
 from typing import Final
 
 CONFIDENCE: Final = 0.99
+LAST: Final = 3
+"""Samples at the end that have to agree."""
 EXACT: Final = 40
 """Samples up to which permutations are counted; beyond, their number is normal to four digits."""
 
@@ -34,6 +36,8 @@ class Slope:
     """What it lies between, with 99 % confidence; infinite with too few samples."""
     halves: tuple[float, float]
     """The same of the first and of the second half of the samples."""
+    late: float
+    """By how much the last samples stand above all others, as if that came evenly."""
 
 
 def slope(values: Sequence[float], requests: int) -> Slope:
@@ -45,6 +49,7 @@ def slope(values: Sequence[float], requests: int) -> Slope:
     slopes = _pairwise(values, requests)
     left_out = _rank(len(values))
     middle = len(values) // 2
+    rise = min(values[-LAST:]) - max(values[:-LAST], default=inf)
     return Slope(
         median(slopes),
         slopes[left_out - 1] if left_out else -inf,
@@ -53,6 +58,7 @@ def slope(values: Sequence[float], requests: int) -> Slope:
             median(_pairwise(values[: middle + 1], requests)),
             median(_pairwise(values[middle:], requests)),
         ),
+        rise * 1000 / (requests * len(values)),
     )
 
 

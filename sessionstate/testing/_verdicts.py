@@ -78,15 +78,19 @@ class LeakRow:
     """Where that comes from, as ``file:line``, if it is known."""
 
 
-def judge_count(values: Sequence[float]) -> Verdict:
+def judge_count(values: Sequence[float], slope: Slope) -> Verdict:
     """
     Judge what was counted: no chance is involved, but what is made once is no leak.
+
+    Where a pool breathes beside a leak, or a leak has just begun, more is needed to tell.
     """
     third = len(values) // 3
     first, second, last = values[:third], values[third:-third], values[-third:]
     if min(second) > max(first) and min(last) > max(second):
         return Verdict.LEAK
-    return Verdict.INCONCLUSIVE if min(last) > max(first) else Verdict.BOUNDED
+    begins = min(values[-2:]) > max(values[:-2])
+    grows = min(last) > max(first) or slope.low > 0 or begins
+    return Verdict.INCONCLUSIVE if grows else Verdict.BOUNDED
 
 
 def judge_bytes(slope: Slope, samples: int, floor: float) -> Verdict:
@@ -95,9 +99,12 @@ def judge_bytes(slope: Slope, samples: int, floor: float) -> Verdict:
     """
     if samples < FEWEST_SAMPLES:
         return Verdict.INCONCLUSIVE
-    if slope.high <= floor or min(slope.halves) <= floor / 2:
-        return Verdict.BOUNDED
-    return Verdict.LEAK if slope.low > floor else Verdict.INCONCLUSIVE
+    end = slope.halves[1]
+    if slope.low > floor and end > floor / 2:
+        return Verdict.LEAK
+    if max(end, slope.late) <= floor and min(slope.high, 2 * end) <= floor:
+        return Verdict.BOUNDED  # it does not grow, or has stopped
+    return Verdict.INCONCLUSIVE
 
 
 def deciding(rows: Sequence[LeakRow]) -> list[LeakRow]:
