@@ -8,9 +8,12 @@ import asyncio
 import math
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from sessionstate.testing import ScenarioError, explore
@@ -72,18 +75,75 @@ class TestBadScenario:
 
     def test_leaves_threads(self) -> None:
         """
-        A scenario that leaves a thread running is refused by the thread's name.
+        A scenario that leaves a thread running is refused by the thread's name, at once.
         """
         stop = threading.Event()
 
         async def threads() -> None:
             threading.Thread(target=stop.wait, name="stray").start()
+            await asyncio.sleep(1)
 
         try:
-            with pytest.raises(ScenarioError, match=r"leaves threads running \(stray\)"):
-                explore(threads, settle=0.01)
+            with pytest.raises(ScenarioError, match=r"threads starts threads \(stray\)"):
+                explore(threads)
         finally:
             stop.set()
+
+    @pytest.mark.parametrize("way", ["thread", "to_thread", "executor", "anyio", "pool", "setup"])
+    def test_starts_threads(self, way: str) -> None:
+        """
+        A scenario that starts threads is refused by their names, though it waits for their end.
+        """
+        with ThreadPoolExecutor(1, "there") as pool:
+            pool.submit(int).result()
+
+            def join() -> None:
+                thread = threading.Thread(target=int)
+                thread.start()
+                thread.join()
+
+            async def scenario() -> None:
+                match way:
+                    case "thread":
+                        join()
+                    case "to_thread":
+                        await asyncio.to_thread(int)
+                    case "executor":
+                        await asyncio.get_running_loop().run_in_executor(None, int)
+                    case "anyio":
+                        await anyio.to_thread.run_sync(int)
+                    case "pool":
+                        await asyncio.get_running_loop().run_in_executor(pool, int)
+                    case _:
+                        pass
+
+            setup = join if way == "setup" else None
+            name = {"anyio": "AnyIO worker thread", "pool": "there_0"}.get(way, "Thread|asyncio_")
+            with pytest.raises(ScenarioError, match=rf"scenario starts threads \(.*({name})"):
+                explore(scenario, setup=setup)
+            assert explore(scenario, setup=setup, repeatable=False, most=1).runs
+
+    def test_threads_of_others(self) -> None:
+        """
+        Threads that another one starts meanwhile are none of a scenario's.
+        """
+        threads: list[threading.Thread] = []
+
+        async def scenario() -> None:
+            await asyncio.sleep(1)
+
+        def beside() -> None:
+            while not threads:
+                with ThreadPoolExecutor(1) as pool:
+                    pool.submit(int)
+
+        other = threading.Thread(target=beside)
+        other.start()
+        try:
+            explore(scenario, modes=["cancel"])
+        finally:
+            threads.append(other)
+            other.join()
 
     def test_leaks_by_itself(self) -> None:
         """

@@ -184,6 +184,7 @@ def explore(
     described = Scenario(scenario, check, setup)
     terms = Terms(
         eager=eager,
+        repeatable=repeatable,
         settle=settle,
         time_limit=time_limit,
         raises=raises if isinstance(raises, tuple) else (raises,),
@@ -198,7 +199,6 @@ def explore(
             most=most,
             seed=seed,
             budget=budget,
-            repeatable=repeatable,
         )
     if exploration.failures:
         raise ExplorationError(exploration)
@@ -214,10 +214,9 @@ def _explored(
     most: int | None,
     seed: int,
     budget: float | None,
-    repeatable: bool,
 ) -> Exploration:
     began = time.monotonic()
-    calm = _calm(described, terms, repeatable=repeatable)
+    calm = _calm(described, terms)
     chosen = Mode if only is None else ()
     course = calm.course
     if only is None and Mode.TWICE in wanted:
@@ -242,7 +241,7 @@ def _explored(
     for number, point in enumerate(chosen_points):
         if budget is not None and runs and time.monotonic() - began > budget:
             break
-        again = repeatable and number % REPEATED == 0
+        again = terms.repeatable and number % REPEATED == 0
         runs[point.mode] += 1
         failure = _disturb(described, terms, point, again=again, must_strike=only is not None)
         if failure is not None:
@@ -257,23 +256,24 @@ def _explored(
     )
 
 
-def _calm(scenario: Scenario, terms: Terms, *, repeatable: bool) -> Run:
+def _calm(scenario: Scenario, terms: Terms) -> Run:
     """
     Run *scenario* undisturbed, twice, and refuse it if that goes wrong already.
     """
     run = Run(scenario, terms, None).go()
+    if run.threads:
+        raise ScenarioError(
+            f"{scenario.name} starts threads ({', '.join(run.threads)}), which wake the loop "
+            f"whenever they please, so that no step can be found again: do without them, or "
+            f"explore(..., repeatable=False)"
+        )
     if run.problems:
         problems = "".join(f"\n    {problem}" for problem in run.problems)
         raise ScenarioError(
             f"{scenario.name} goes wrong with nothing injected: mend that first{problems}"
         )
-    if not repeatable:
+    if not terms.repeatable:
         return run
-    if run.threads:
-        raise ScenarioError(
-            f"{scenario.name} leaves threads running ({', '.join(run.threads)}), which wake the "
-            f"loop whenever they please: end them, or explore(..., repeatable=False)"
-        )
     second = Run(scenario, terms, None).go()
     difference = _difference(run, second)
     if difference:

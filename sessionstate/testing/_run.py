@@ -24,6 +24,7 @@ from ._outside import Outside
 from ._places import place, waits_at
 from ._points import Course, Injected, Mode, Point
 from ._scenario import Reader, Scenario
+from ._threads import ThreadStarted, threads_noted
 from ._throwing import Thrower, sleeps_can_fail
 from ._virtual_loop import DeadlockError, LivelockError
 from ._watch import Task, Watch
@@ -39,6 +40,7 @@ class Terms:
     """
 
     eager: bool
+    repeatable: bool
     settle: float
     time_limit: float
     raises: tuple[type[BaseException], ...]
@@ -55,6 +57,7 @@ class Run:
     ) -> None:
         self.problems: list[str] = []
         self.threads: list[str] = []
+        """The names of threads that were started; only an undisturbed run looks for them."""
         self.scenario = scenario
         self.terms = terms
         self.point = point
@@ -102,13 +105,17 @@ class Run:
         """
         outside = Outside()
         sleeps = nullcontext() if self._thrower is None else sleeps_can_fail()
-        with _listening(self._complaints), scopes_in_order(), sleeps:
+        alone = self.point is None and self.terms.repeatable
+        threads = threads_noted(self.threads) if alone else nullcontext()
+        with _listening(self._complaints), scopes_in_order(), sleeps, threads:
             try:
                 self._drive()
                 self._verify_end()
                 self._verify_rest()
             except (DeadlockError, LivelockError) as exc:
                 self.problems.append(f"it hangs: {exc}")
+            except ThreadStarted:
+                pass
             finally:
                 self._close()
                 self._hit.clear()
@@ -144,7 +151,6 @@ class Run:
         self._until(within=self.terms.settle)
         watch.stop()
         self._note_where()
-        self.threads = loop.threads
         if self.scenario.check is not None:
             self._ask(self.scenario.check, world)
         stop.set()
@@ -198,6 +204,8 @@ class Run:
 
     def _before_step(self, step: int) -> None:
         point = self.point
+        if self.threads:
+            raise ThreadStarted  # the loop would wait for it, really
         if point is None or self._main is None:
             return
         if self._scope_cancelled and not self._main.done():

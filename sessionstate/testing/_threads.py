@@ -1,0 +1,47 @@
+"""
+Threads that are started meanwhile: nobody knows when one of them wakes a loop.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+
+class ThreadStarted(Exception):
+    """
+    A thread was started where none may be.
+    """
+
+
+@contextmanager
+def threads_noted(names: list[str]) -> Iterator[None]:
+    """
+    Write down the names of the threads that this one starts meanwhile, or gives work to.
+    """
+    here = threading.get_ident()
+    thread: Any = threading.Thread
+    pool: Any = ThreadPoolExecutor
+    start: Callable[..., None] = thread.start
+    submit: Callable[..., Future[Any]] = pool.submit
+
+    def noted_start(self: threading.Thread) -> None:
+        if threading.get_ident() == here:
+            names.append(self.name)
+        start(self)
+
+    def noted_submit(self: Any, *args: Any, **options: Any) -> Future[Any]:
+        before = len(names)
+        future = submit(self, *args, **options)
+        if threading.get_ident() == here and len(names) == before:  # to one that was there
+            names.append(f"{self._thread_name_prefix}_0")
+        return future
+
+    thread.start, pool.submit = noted_start, noted_submit
+    try:
+        yield
+    finally:
+        thread.start, pool.submit = start, submit
