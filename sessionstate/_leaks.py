@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._deadlines import grain_of
 from ._dependants import Vacating
+from ._spans import span
 from ._traces import opened_by, owned_from, used_at
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ GRACE: Final = 5.0
 """Seconds by which anything may be late."""
 UNUSED: Final = 3600.0
 """Seconds that a session without a deadline may go unused."""
+CLOSING: Final = 300.0
+"""Seconds that a clean-up without a limit may take."""
 VARIABLE: Final = "SESSIONSTATE_LEAK_DETECTION"
 
 
@@ -66,7 +69,7 @@ class Leak:
 
     def __str__(self) -> str:
         what = f"session {self.id!r} (life {self.incarnation}) is {self.kind}: {self.why}"
-        lines = [f"{what}; opened {self.age:.3g} s ago"]
+        lines = [f"{what}; opened {span(self.age)} ago"]
         lines += [f"  by {each}" for each in self.opened]
         lines += [f"  used at {each}" for each in self.accesses]
         lines += [f"  owns {each}" for each in self.resources]
@@ -104,21 +107,21 @@ def _still_closing(session: Session, now: float) -> tuple[str, str] | None:
     assert session._end is not None
     reason, when = session._end
     limit = session._supervisor._close_timeout
-    if now - when <= 2 * limit:
+    if now - when <= (2 * limit if limit < inf else CLOSING):
         return None
     return "still closing", (
-        f"it ended {now - when:.3g} s ago ({reason}), and its clean-up is not over, though "
-        f"close_timeout is {limit:g} s"
+        f"it ended {span(now - when)} ago ({reason}), and its clean-up is not over, though "
+        f"close_timeout is {f'{limit:g} s' if limit < inf else None}"
     )
 
 
 def _late(session: Session, now: float) -> tuple[str, str] | None:
     due, unused = session._due(), now - session.last_used
     if now - due > GRACE + grain_of(min(session._limit, session._max_age)):
-        return "overdue", f"its deadline passed {now - due:.3g} s ago, and it is still live"
+        return "overdue", f"its deadline passed {span(now - due)} ago, and it is still live"
     if due == inf and not session._holders and unused > UNUSED:
         return "endless", (
-            f"it was last used {unused:.3g} s ago, nobody is inside, and every limit is None"
+            f"it was last used {span(unused)} ago, nobody is inside, and every limit is None"
         )
     return None
 
@@ -138,7 +141,7 @@ def _late_container(session: Session, now: float) -> tuple[str, str] | None:
             late = now - step.tenancy.due
             if late > GRACE:
                 return "late container", (
-                    f"{step.where} has an entry that was to go {late:.3g} s ago"
+                    f"{step.where} has an entry that was to go {span(late)} ago"
                 )
     return None
 

@@ -12,6 +12,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from ._sites import OURS, OUTERMOST, Site, outside, place_in, site
+from ._spans import span
 from ._waiting import WAITERS
 
 if TYPE_CHECKING:
@@ -40,18 +41,12 @@ class Trace:
         "_lastis",
         "_taken",
         "accesses",
-        "kind",
-        "period",
         "session",
     )
 
     session: Session | None
     accesses: tuple[tuple[CodeType, int, float], ...]
     """Code, line and time of the last uses; the newest first, and no line twice."""
-    kind: str
-    """What kind of orphan it was found to be, if it was."""
-    period: int
-    """In which period of its site it was counted for that."""
 
     def __init__(self, free: list[Trace], taken: dict[Trace, None]) -> None:
         self._codes: list[CodeType | None] = [*NO_CODES]
@@ -68,8 +63,6 @@ class Trace:
         """Record nothing any more: the session is closed."""
         self.session = None
         self.accesses = ()
-        self.kind = ""
-        self.period = 0
         self._depth = 0
         self._codes[:] = NO_CODES
         self._taken.pop(self, None)
@@ -117,7 +110,7 @@ class Trace:
     def uses(self, now: float) -> tuple[str, ...]:
         """Return the places of the last uses, the newest first."""
         return tuple(
-            f"{code.co_filename}:{line} in {code.co_qualname}, {now - when:.3g} s ago"
+            f"{code.co_filename}:{line} in {code.co_qualname}, {span(now - when)} ago"
             for code, line, when in self.accesses
         )
 

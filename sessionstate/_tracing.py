@@ -72,13 +72,11 @@ NO_USES: Final = frozenset(
 class Reported:
     """A place that was reported, or is about to be."""
 
-    __slots__ = ("more", "next", "period")
-
-    more: int
-    """How many were found in this period: since the last report."""
-    period: int
+    __slots__ = ("count", "leak", "next")
 
     def __init__(self) -> None:
+        self.count = 0  # in this look
+        self.leak: Leak | None = None  # to be reported when this look is over
         self.next = -inf  # the next report is not before this
 
 
@@ -92,7 +90,6 @@ class Tracer:
         for _ in range(TRACES[level]):
             Trace(self._free, self._taken)
         self._sites: dict[tuple[str, str], Reported] = {}
-        self._periods = 0
         self._handle: asyncio.Handle | None = None
         self._planned = 0.0
         self.entered = Trace([], {})
@@ -145,17 +142,20 @@ class Tracer:
                 found.append(leak(session, *orphan, now))
         return found
 
-    def _arm(self) -> None:
+    def _arm(self, delay: float = EVERY) -> None:
         supervisor = self._supervisor
-        self._planned = supervisor._loop.time() + EVERY
+        self._planned = supervisor._loop.time() + delay
         self._handle = supervisor._loop.call_at(
             self._planned, self._begin, context=supervisor._context
         )
 
     def _begin(self) -> None:
-        late = self._supervisor._loop.time() - self._planned
-        # After the loop stood still, what is late may be on its way.
-        self._look([] if late > GRACE else list(self._taken)[::-1])
+        if self._supervisor._loop.time() - self._planned > GRACE:
+            self._arm(GRACE)  # after the loop stood still, what is late may be on its way
+            return
+        for reported in self._sites.values():
+            reported.count = 0
+        self._look(list(self._taken)[::-1])
 
     def _look(self, traces: list[Trace]) -> None:
         """Look at a slice of the records, from behind, and let others get their turn."""
@@ -163,7 +163,9 @@ class Tracer:
         try:
             for trace in [traces.pop() for _ in range(min(SLICE, len(traces)))]:
                 if trace.session is not None:
-                    self._look_at(trace, trace.session)
+                    self._look_at(trace.session)
+            if not traces:
+                self._report()
         finally:
             self._handle = None
             if traces:
@@ -173,27 +175,30 @@ class Tracer:
             elif self._taken:
                 self._arm()
 
-    def _look_at(self, trace: Trace, session: Session) -> None:
-        """Report *session* if it is an orphan, and none of its site was reported lately."""
+    def _look_at(self, session: Session) -> None:
+        """Count *session* if it is an orphan; keep the first of its site that is to be reported."""
         now = session._clock()
         orphan = orphaned(session, now)
         if orphan is None:
-            trace.kind = ""
             return
-        kind, why = orphan
-        reported = self._reported((session.opened_where, kind), now)
+        reported = self._reported((session.opened_where, orphan[0]), now)
         if reported is None:
             return
-        if trace.kind != kind:
-            trace.kind, trace.period = kind, reported.period
-            reported.more += 1
-        if now < reported.next:
-            return
-        more = reported.more - (trace.period == reported.period)
-        since = f"\nand {more} more since" if more else ""
-        self._new_period(reported)
-        reported.next = now + HOUR
-        logger.warning("%s %s%s", GREPPABLE, leak(session, kind, why, now), since)
+        reported.count += 1
+        if now >= reported.next:
+            reported.next = now + HOUR
+            reported.leak = leak(session, *orphan, now)
+
+    def _report(self) -> None:
+        """Report what was found, each site with how many there are."""
+        sampled = "" if self._places else f", 1 in {SAMPLED} sampled"
+        for reported in self._sites.values():
+            found, reported.leak = reported.leak, None
+            if found is not None:
+                such = "such session" if reported.count == 1 else "such sessions"
+                logger.warning(
+                    "%s %s\n%d %s now%s", GREPPABLE, found, reported.count, such, sampled
+                )
 
     def _reported(self, site: tuple[str, str], now: float) -> Reported | None:
         """Return what is remembered of a place; None if the log has heard enough for this hour."""
@@ -205,12 +210,5 @@ class Tracer:
                     return None
                 del self._sites[quietest]
             reported = Reported()
-            self._new_period(reported)
         self._sites[site] = reported
         return reported
-
-    def _new_period(self, reported: Reported) -> None:
-        """Begin a period, in which nothing was found yet."""
-        self._periods += 1
-        reported.period = self._periods
-        reported.more = 0

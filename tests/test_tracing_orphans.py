@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sessionstate import CloseReason, ExpiringMap, Supervisor
-from sessionstate._leaks import GRACE
+from sessionstate._leaks import CLOSING, GRACE
 from tests.bodies import LONG
 from tests.traces import PARANOID, open_here, stop_expiry, traced
 
@@ -135,12 +135,30 @@ class TestKinds:
 
     async def test_a_clean_up_without_a_limit(self, traced: Supervisor) -> None:
         """
-        A clean-up that may take for ever is never late.
+        A clean-up that may take for ever is an orphan's when it has taken five minutes.
         """
         s = await traced.open("a")
         s.push_async_callback(asyncio.sleep, LONG)
         s.close_soon()
-        await asyncio.sleep(LONG / 2)
+        await asyncio.sleep(CLOSING)
+        assert traced.leaks() == []
+        await asyncio.sleep(61)
+        assert kinds(traced) == [("a", "still closing")]
+        assert traced.leaks()[0].why == (
+            "it ended 6 min 1 s ago (completed), and its clean-up is not over, though "
+            "close_timeout is None"
+        )
+        await s.wait_closed()
+
+    async def test_a_clean_up_with_a_long_limit(self, start_supervisor: StartSupervisor) -> None:
+        """
+        A limit that was given is what counts, though it be long.
+        """
+        traced = await start_supervisor(leak_detection=PARANOID, close_timeout=2 * CLOSING)
+        s = await traced.open("a")
+        s.push_async_callback(asyncio.sleep, CLOSING + 1)
+        s.close_soon()
+        await asyncio.sleep(CLOSING + 0.5)
         assert traced.leaks() == []
         await s.wait_closed()
 
@@ -155,7 +173,7 @@ class TestKinds:
         assert traced.leaks() == []
         await asyncio.sleep(1)
         assert kinds(traced) == [("a", "endless")]
-        why = "it was last used 3.6e+03 s ago, nobody is inside, and every limit is None"
+        why = "it was last used 1 h 1 s ago, nobody is inside, and every limit is None"
         assert traced.leaks()[0].why == why
         async with traced.attach("a"):
             assert traced.leaks() == []

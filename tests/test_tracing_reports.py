@@ -13,7 +13,6 @@ import pytest
 from sessionstate import Session, Supervisor
 from sessionstate import _tracing as tracing
 from sessionstate._leaks import GRACE, orphaned
-from sessionstate._traces import trace_of
 from sessionstate._tracing import EVERY, HOUR, SLICE
 from tests.traces import PARANOID, open_here, stop_expiry, traced
 
@@ -67,29 +66,47 @@ class TestReports:
         (text,) = reports()
         assert text.startswith("SESSIONSTATE-LEAK session 'a' (life 1) is overdue: its deadline ")
         assert text.splitlines()[1].startswith("  by ")
-        assert "callback len, from " in text.splitlines()[-1]
+        assert "callback len, from " in text.splitlines()[-2]
+        assert text.splitlines()[-1] == "1 such session now"
 
     async def test_once_an_hour(self, traced: Supervisor, reports: Callable[[], list[str]]) -> None:
         """
-        A place is reported once an hour, as long as it has orphans, with how many came since.
+        A place is reported once an hour, as long as it has orphans: the oldest, and how many.
         """
         stop_expiry(traced)
         for number in range(3):
             await open_here(traced, f"early-{number}")
         await asyncio.sleep(EVERY + 1)
-        assert len(reports()) == 1
+        (text,) = reports()
+        assert "'early-0'" in text
+        assert text.splitlines()[-1] == "3 such sessions now"
         for number in range(5):
             await open_here(traced, f"late-{number}")
+        await traced["early-0"].aclose()
         await asyncio.sleep(HOUR - EVERY)
         assert reports() == []
         await asyncio.sleep(EVERY)
         (text,) = reports()
-        # Two of the first three were not shown, and neither were the five; one of them is now.
-        shown_late = "late-" in text.splitlines()[0]
-        assert text.splitlines()[-1] == f"and {6 if shown_late else 7} more since"
+        assert "'early-1' (life 2) is overdue: its deadline passed 1 h " in text
+        assert text.splitlines()[-1] == "7 such sessions now"
+        for session in list(traced.values()):
+            await session.aclose()
         await asyncio.sleep(HOUR + EVERY)
-        (text,) = reports()
-        assert "more since" not in text
+        assert reports() == []
+
+    async def test_how_many_are_sampled(
+        self, start_supervisor: StartSupervisor, reports: Callable[[], list[str]]
+    ) -> None:
+        """
+        Where not all are sampled, a report says how few are.
+        """
+        supervisor = await start_supervisor(leak_detection="simple", idle_timeout=10)
+        stop_expiry(supervisor)
+        for number in range(2):
+            supervisor._sample_at = supervisor._number + 1
+            await open_here(supervisor, str(number))
+        await asyncio.sleep(EVERY + 1)
+        assert reports()[0].splitlines()[-1] == "2 such sessions now, 1 in 128 sampled"
 
     async def test_by_place_and_kind(
         self, traced: Supervisor, reports: Callable[[], list[str]]
@@ -117,23 +134,19 @@ class TestReports:
         self, traced: Supervisor, reports: Callable[[], list[str]]
     ) -> None:
         """
-        What was an orphan, was used again, and is one once more counts again.
+        What was an orphan and was used again is not counted, until it is one once more.
         """
         stop_expiry(traced)
         s = await open_here(traced, "a")
+        await open_here(traced, "b")
         await asyncio.sleep(EVERY + 1)
-        assert len(reports()) == 1
+        assert reports()[0].endswith("\n2 such sessions now")
         s.touch()
-        s.extend(2 * EVERY)
-        await asyncio.sleep(EVERY)
-        trace = trace_of(s)
-        assert trace is not None
-        assert trace.kind == ""
-        await asyncio.sleep(2 * EVERY)
-        assert trace.kind == "overdue"
+        s.extend(HOUR + EVERY)
         await asyncio.sleep(HOUR)
-        (text,) = reports()
-        assert "more since" not in text  # the one that was counted is the one that is shown
+        assert reports()[0].endswith("\n1 such session now")
+        await asyncio.sleep(HOUR)
+        assert reports()[0].endswith("\n2 such sessions now")
 
     async def test_the_table_of_places_is_bounded(
         self,
@@ -165,14 +178,15 @@ class TestReports:
         self, traced: Supervisor, clock: VirtualClock, reports: Callable[[], list[str]]
     ) -> None:
         """
-        After the loop stood still nobody is accused: what is due is about to happen.
+        After the loop stood still nobody is accused for 5 s: what is due is about to happen.
         """
         stop_expiry(traced)
         await traced.open("a")
-        traced._tracer._planned -= GRACE + 1
-        await asyncio.sleep(EVERY + 1)
+        await asyncio.sleep(EVERY - 1)
+        clock.jump(GRACE + 2)
+        await asyncio.sleep(GRACE - 1)
         assert reports() == []
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(2)
         assert len(reports()) == 1
 
 
