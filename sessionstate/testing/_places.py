@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import types
 from types import FrameType
 from typing import Any, Final
@@ -55,6 +56,15 @@ def frames_of(waits: object) -> list[FrameType]:
             frames.append(frame)
         inner = _attribute(inner, "await")
     return frames
+
+
+def what_runs(task: asyncio.Task[Any]) -> str:
+    """
+    Return what *task* runs, and its name if it was given one: a number of asyncio's is none.
+    """
+    what: str = getattr(task.get_coro(), "__qualname__", "?")
+    name = str(task.get_name())  # which some of 3.13 answer with None
+    return what if re.fullmatch(r"Task-\d+|None", name) else f"{what}, task {name!r},"
 
 
 def module(frame: FrameType) -> str:

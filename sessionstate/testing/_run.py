@@ -24,6 +24,7 @@ from ._outside import Outside
 from ._places import place, waits_at
 from ._points import Course, Injected, Mode, Point
 from ._scenario import Reader, Scenario
+from ._swallowed import Hit, hits
 from ._threads import ThreadStarted, threads_noted
 from ._throwing import Thrower, sleeps_can_fail
 from ._virtual_loop import DeadlockError, LivelockError
@@ -65,6 +66,7 @@ class Run:
         self.struck = False
         """Whether the run got to the point of injection."""
         self._hit: list[Task] = []
+        self._others: list[Hit] = []
         self._scope: anyio.CancelScope | None = None
         self._scope_cancelled = False
         self._waited_in_cancelled_scope = False
@@ -119,6 +121,7 @@ class Run:
             finally:
                 self._close()
                 self._hit.clear()
+                self._others.clear()
                 self._main = self._host = self._scope = None
         self._loop.set_exception_handler(None)  # only now: what was left in cycles complains too
         self.problems += self._complaints
@@ -238,6 +241,7 @@ class Run:
                 targets = self._watch.targets()
                 self.struck = point.task < len(targets)
                 if self.struck:
+                    self._others = hits(targets[point.task], self._main)
                     self._cancel(targets[point.task])
             case _:  # an error or an end, which come otherwise
                 self.struck = False
@@ -262,6 +266,7 @@ class Run:
             self.problems.append("it cannot be ended by a cancellation either")
             return
         self._verify_outcome("it", main)
+        self.problems += [each.told for each in self._others if each.swallowed][-1:]
         assert self._host is not None
         if self._host.done():
             self._verify_outcome("its setup", self._host)

@@ -1,0 +1,154 @@
+"""
+`explore`: tasks, other than the scenario's own, that swallow a cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import pytest
+
+from sessionstate.testing import ExplorationError, Failure, Mode, explore
+
+# Each run has a virtual loop of its own: uvloop would see the same again.
+pytestmark = pytest.mark.virtual_time
+
+
+async def deaf() -> None:
+    """
+    Go on to the end as if nobody had cancelled it.
+    """
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(5)
+
+
+def found(scenario: Callable[..., Any]) -> list[Failure]:
+    """
+    Return what cancelling each task of *scenario* finds.
+    """
+    with pytest.raises(ExplorationError) as caught:
+        explore(scenario, modes=["each"])
+    return list(caught.value.exploration.failures)
+
+
+class TestSwallowed:
+    def test_in_a_group(self) -> None:
+        """
+        A task that goes on to its end after a cancellation is told: what it runs, and where.
+        """
+
+        async def scenario() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(deaf())
+
+        line = deaf.__code__.co_firstlineno + 5
+        for failure in found(scenario):
+            (problem,) = failure.problems
+            assert problem.startswith("deaf swallowed the cancellation that it got at ")
+            assert problem.endswith(f"_swallowed.py:{line}, and went on to its end")
+            assert failure.point.task == 1
+
+    def test_blames_whoever_was_waited_for(self) -> None:
+        """
+        A task that waits for one that swallows is innocent: it was never cancelled.
+        """
+
+        async def innocent() -> None:
+            await asyncio.create_task(deaf(), name="guilty")
+
+        async def scenario() -> None:
+            await asyncio.wait([asyncio.create_task(innocent())])
+
+        told = [problem for failure in found(scenario) for problem in failure.problems]
+        assert told
+        assert all(each.startswith("deaf, task 'guilty', swallowed the") for each in told)
+
+    def test_takes_it_back(self) -> None:
+        """
+        A task that takes its cancellation back, or turns it into an error, has not swallowed it.
+        """
+
+        async def takes_back() -> None:
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                assert task is not None
+                task.uncancel()
+
+        async def fails() -> None:
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError:
+                raise LookupError from None
+
+        async def scenario() -> None:
+            tasks = [asyncio.create_task(takes_back()), asyncio.create_task(fails())]
+            await asyncio.wait(tasks)
+            assert tasks[1].cancelled() or str(tasks[1].exception()) in ("None", "")
+
+        assert explore(scenario, modes=["each"]).runs
+
+    def test_told_to_end(self) -> None:
+        """
+        A task that ends well when others cancel it may do so though it is cancelled twice.
+        """
+
+        async def worker(stopping: list[str]) -> None:
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                if not stopping:
+                    raise
+
+        async def scenario() -> None:
+            stopping: list[str] = []
+            task = asyncio.create_task(worker(stopping))
+            try:
+                await asyncio.sleep(1)
+            finally:
+                stopping.append("yes")
+                task.cancel()
+                await asyncio.wait([task])
+
+        assert explore(scenario, modes=["each"]).runs
+
+    def test_limits_shields_and_last_steps(self) -> None:
+        """
+        Time limits, shields, and a task that has nothing more to wait for swallow nothing.
+        """
+
+        async def limited() -> None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await asyncio.sleep(5)
+            with anyio.move_on_after(1):
+                await asyncio.sleep(5)
+
+        async def shielding() -> None:
+            await asyncio.shield(asyncio.create_task(asyncio.sleep(1)))
+
+        async def brief() -> None:
+            pass
+
+        async def scenario() -> None:
+            async with asyncio.TaskGroup() as group:
+                for each in (limited, shielding, brief):
+                    group.create_task(each())
+
+        assert explore(scenario, modes=["each"]).runs.keys() == {Mode.EACH}
+
+    def test_tasks_of_libraries(self) -> None:
+        """
+        What a library runs may end as it likes when it is cancelled.
+        """
+
+        async def scenario() -> None:
+            async with anyio.create_task_group() as group:
+                group.start_soon(deaf)
+
+        assert explore(scenario, modes=["each"], ignore=["never awaited"]).runs
