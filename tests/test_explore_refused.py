@@ -70,8 +70,52 @@ class TestBadScenario:
             asyncio.get_running_loop().call_later(len(times), partial(partial(note, "it"), "rang"))
             await asyncio.sleep(5)
 
-        with pytest.raises(ScenarioError, match="the same way twice: step 2 was note at 1 s, then"):
+        told = "step 2 was first a timer, note, at 1 s, and then a timer, note, at 2 s"
+        with pytest.raises(ScenarioError, match=f"does not go the same way twice: {told}"):
             explore(another_way)
+
+    def test_not_deterministic_in_a_task(self) -> None:
+        """
+        The difference is told in words of the scenario's own code: which task, by name, and where.
+        """
+        times: list[int] = []
+
+        async def child() -> None:
+            times.append(1)
+            for _ in times:
+                await asyncio.sleep(0)
+
+        async def parent() -> None:
+            await asyncio.create_task(child(), name="kid")
+
+        with pytest.raises(ScenarioError) as caught:
+            explore(parent)
+        told = str(caught.value)
+        line = child.__code__.co_firstlineno + 3
+        qualname = re.escape(child.__qualname__)
+        assert re.search(
+            rf"step 4 was first \S*parent \(it waited at \S+:\d+\) at 0 s, and then {qualname}, "
+            rf"task 'kid', \(it waited at \S+_refused.py:{line}\) at 0 s",
+            told,
+        )
+        assert "Run." not in told
+
+    def test_not_deterministic_at_its_end(self) -> None:
+        """
+        A scenario that is over earlier than before is told so in a word.
+        """
+        times: list[int] = []
+
+        async def shorter() -> None:
+            times.append(1)
+            for _ in range(3 - len(times)):
+                await asyncio.sleep(0)
+
+        told = (
+            r"step 3 was first \S*shorter \(it waited at .*\) at 0 s, and then the end of the sce"
+        )
+        with pytest.raises(ScenarioError, match=told):
+            explore(shorter)
 
     def test_leaves_threads(self) -> None:
         """

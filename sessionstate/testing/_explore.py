@@ -5,7 +5,6 @@ Runs a scenario again and again, with something injected at every point that the
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import time
 from collections import Counter
@@ -317,16 +316,11 @@ def _difference(one: Run, other: Run) -> str:
     """
     Say what the first difference between two runs is, or nothing.
     """
-    steps = zip_longest(one.trace, other.trace, fillvalue=(math.inf, "nothing"))
-    for number, (first, second) in enumerate(steps, 1):
+    for number, (first, second) in enumerate(zip_longest(one.trace, other.trace), 1):
         if first != second:
-            return f"step {number} was {_step(first)}, then {_step(second)}"
+            over = "nothing, as it was over"
+            return f"step {number} was first {first or over}, and then {second or over}"
     return ""
-
-
-def _step(step: tuple[float, str]) -> str:
-    when, what = step
-    return f"{what} at {when:.9g} s"
 
 
 def _choose(all_points: list[Point], most: int | None, seed: int) -> list[Point]:

@@ -64,7 +64,8 @@ def what_runs(task: asyncio.Task[Any]) -> str:
     """
     what: str = getattr(task.get_coro(), "__qualname__", "?")
     name = str(task.get_name())  # which some of 3.13 answer with None
-    return what if re.fullmatch(r"Task-\d+|None", name) else f"{what}, task {name!r},"
+    unnamed = name == what or re.fullmatch(r"Task-\d+|None", name)
+    return what if unnamed else f"{what}, task {name!r},"
 
 
 def module(frame: FrameType) -> str:

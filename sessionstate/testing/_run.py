@@ -28,7 +28,7 @@ from ._swallowed import Hit, hits
 from ._threads import ThreadStarted, threads_noted
 from ._throwing import Thrower, sleeps_can_fail
 from ._virtual_loop import DeadlockError, LivelockError
-from ._watch import Task, Watch
+from ._watch import Step, Task, Watch
 
 MOST_STEPS: Final = 20_000
 """Iterations of the loop without a millisecond going by that are taken for a livelock."""
@@ -87,7 +87,7 @@ class Run:
         self._host: Task | None = None
 
     @property
-    def trace(self) -> list[tuple[float, str]]:
+    def trace(self) -> list[Step]:
         """
         What ran, step by step.
         """
@@ -142,7 +142,9 @@ class Run:
             self._host.result()
         world = ready.result()
         watch.start(spare=self._host)
-        self._main = loop.create_task(self._be_main(world), name=self.scenario.name)
+        body = self._be_main(world)
+        body.__qualname__ = self.scenario.name
+        self._main = loop.create_task(body, name=self.scenario.name)
         self._until(self._main, within=self.terms.time_limit)
         if not self._main.done():
             self.problems.append(

@@ -61,5 +61,5 @@ def hits(task: Task, main: Task) -> list[Hit]:
         if each is not main and frames and not module(frames[0]).startswith(LIBRARIES):
             hit.append(Hit(each, each.cancelling(), what_runs(each), place(each)))
         waiter: Any = each._fut_waiter  # type: ignore[attr-defined]
-        each = waiter if isinstance(waiter, asyncio.Task) else None
+        each = waiter if hasattr(waiter, "get_coro") else None
     return hit

@@ -7,13 +7,34 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+from ._places import RUNNER, place, what_runs
 from ._throwing import Thrower, woken
 from ._virtual_loop import VirtualLoop
 
 Task = asyncio.Task[Any]
+
+ENDS: Final = {"_run_until_complete_cb"}
+"""What asyncio calls when what was to be run is done."""
+
+SLEEP: Final = "asyncio.sleep"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    When something ran, and what.
+    """
+
+    when: float
+    what: str
+    shown: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.shown} at {self.when:.9g} s"
 
 
 class Watch:
@@ -34,8 +55,8 @@ class Watch:
     ) -> None:
         self.steps = 0
         """Steps since the scenario began."""
-        self.trace: list[tuple[float, str]] = []
-        """When each of them was, and what ran."""
+        self.trace: list[Step] = []
+        """Each of them."""
         self.alive_at: list[int] = []
         """How many tasks could be disturbed before each of them."""
         self._counting = False
@@ -114,7 +135,7 @@ class Watch:
             self.steps += 1
             if self._recording:
                 self.alive_at.append(len(self.targets()))
-                self.trace.append((round(self._loop.time(), 9), self._label(handle)))
+                self.trace.append(Step(round(self._loop.time(), 9), *self._labels(handle)))
             self._before_step(self.steps)
             if self._thrower is not None:
                 task = woken(handle)
@@ -129,15 +150,24 @@ class Watch:
             self._refs[number] = weakref.ref(task)
         return number
 
-    def _label(self, handle: asyncio.Handle) -> str:
+    def _labels(self, handle: asyncio.Handle) -> tuple[str, str]:
+        """
+        Return by what a step is known again, and what is told of it.
+        """
         callback: Any = handle._callback  # type: ignore[attr-defined]
         while isinstance(callback, partial):
             callback = callback.func
         owner = getattr(callback, "__self__", None)
         if isinstance(owner, asyncio.Task):
             name = getattr(owner.get_coro(), "__qualname__", "?")
-            return f"task {self._number(owner)}, {name}"
-        return getattr(callback, "__qualname__", None) or type(callback).__name__
+            where = place(owner)
+            shown = f"{what_runs(owner)} (it waited at {where})" if where else what_runs(owner)
+            return f"task {self._number(owner)}, {name}", shown
+        name = getattr(callback, "__qualname__", None) or type(callback).__name__
+        if name in ENDS or str(getattr(callback, "__module__", "")).startswith(RUNNER):
+            return name, "the end of the scenario"
+        kind = "timer" if isinstance(handle, asyncio.TimerHandle) else "callback"
+        return name, f"a {kind}, {SLEEP if name == '_set_result_unless_cancelled' else name},"
 
 
 def _nothing(step: int) -> None:
