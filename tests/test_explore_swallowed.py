@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -36,6 +37,26 @@ def found(scenario: Callable[..., Any]) -> list[Failure]:
 
 
 class TestSwallowed:
+    @pytest.mark.skipif(sys.version_info >= (3, 12), reason="mended in Python 3.12")
+    def test_wait_for(self) -> None:
+        """
+        Where Python's own wait loses a cancellation, the message says so, and what to use.
+        """
+
+        async def child() -> None:
+            await asyncio.sleep(1)
+
+        async def loses() -> None:
+            await asyncio.wait_for(child(), 5)
+
+        async def scenario() -> None:
+            await asyncio.wait([asyncio.create_task(loses())])
+
+        hint = "Python 3.11's own asyncio.wait_for does so if what it waits for is done at the same"
+        for given, who in ((loses, "it swallowed"), (scenario, "loses swallowed")):
+            told = [problem for failure in found(given) for problem in failure.problems]
+            assert [each for each in told if who in each and hint in each] == told
+
     def test_in_a_group(self) -> None:
         """
         A task that goes on to its end after a cancellation is told: what it runs, and where.

@@ -24,7 +24,7 @@ from ._outside import Outside
 from ._places import place, waits_at
 from ._points import Course, Injected, Mode, Point
 from ._scenario import Reader, Scenario
-from ._swallowed import Hit, hits
+from ._swallowed import Hit, excuse, hits
 from ._threads import ThreadStarted, threads_noted
 from ._throwing import Thrower, sleeps_can_fail
 from ._virtual_loop import DeadlockError, LivelockError
@@ -67,6 +67,7 @@ class Run:
         """Whether the run got to the point of injection."""
         self._hit: list[Task] = []
         self._others: list[Hit] = []
+        self._excuse = ""
         self._scope: anyio.CancelScope | None = None
         self._scope_cancelled = False
         self._waited_in_cancelled_scope = False
@@ -142,7 +143,7 @@ class Run:
             self._host.result()
         world = ready.result()
         watch.start(spare=self._host)
-        body = self._be_main(world)
+        body: Any = self._be_main(world)
         body.__qualname__ = self.scenario.name
         self._main = loop.create_task(body, name=self.scenario.name)
         self._until(self._main, within=self.terms.time_limit)
@@ -254,8 +255,9 @@ class Run:
             self.struck, self.waited_at = True, where
 
     def _cancel(self, task: Task) -> None:
-        where = place(task)
+        where, excused = place(task), excuse(task)
         if task.cancel():
+            self._excuse = self._excuse or excused
             self.waited_at = where
             self._hit.append(task)
 
@@ -293,7 +295,9 @@ class Run:
             if not self._is_expected(error):
                 self.problems.append(f"{who} raised {error!r}{_raised_at(error)}")
         elif hit:
-            self.problems.append(f"{who} swallowed the cancellation, and went on to its end")
+            self.problems.append(
+                f"{who} swallowed the cancellation, and went on to its end{self._excuse}"
+            )
 
     def _is_expected(self, error: BaseException) -> bool:
         if isinstance(error, BaseExceptionGroup):

@@ -5,12 +5,18 @@ Tasks that swallow a cancellation: they go on to their end as if nobody had canc
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, cast
 
 from ._places import LIBRARIES, frames_of, module, place, what_runs
 
 Task = asyncio.Task[Any]
+
+LOSES: Final = (
+    " (Python 3.11's own asyncio.wait_for does so if what it waits for is done at the same time: "
+    "use asyncio.timeout)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,7 @@ class Hit:
     """How often it was cancelled before, and has not taken that back."""
     what: str
     where: str
+    excuse: str
 
     @property
     def swallowed(self) -> bool:
@@ -43,7 +50,7 @@ class Hit:
         """
         return (
             f"{self.what} swallowed the cancellation that it got at {self.where}, and went on to "
-            f"its end"
+            f"its end{self.excuse}"
         )
 
 
@@ -59,7 +66,22 @@ def hits(task: Task, main: Task) -> list[Hit]:
     while each is not None:
         frames = frames_of(each)
         if each is not main and frames and not module(frames[0]).startswith(LIBRARIES):
-            hit.append(Hit(each, each.cancelling(), what_runs(each), place(each)))
-        waiter: Any = each._fut_waiter  # type: ignore[attr-defined]
-        each = waiter if hasattr(waiter, "get_coro") else None
+            hit.append(Hit(each, each.cancelling(), what_runs(each), place(each), excuse(each)))
+        each = _waited_for(each)
     return hit
+
+
+def excuse(task: Task) -> str:
+    """
+    Return what Python itself may have to do with it that *task* swallows a cancellation now.
+    """
+    if sys.version_info >= (3, 12):  # pragma: no cover - mended there
+        return ""
+    waits = any(frame.f_code is asyncio.wait_for.__code__ for frame in frames_of(task))
+    return LOSES if waits else ""
+
+
+def _waited_for(task: Task) -> Task | None:
+    waiter: Any = task._fut_waiter  # type: ignore[attr-defined]
+    is_task = isinstance(waiter, asyncio.Task)
+    return cast("Task", waiter) if is_task else None
