@@ -171,22 +171,25 @@ class TestBadScenario:
         """
         Threads that another one starts meanwhile are none of a scenario's.
         """
-        threads: list[threading.Thread] = []
+        asked, begun, over = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
 
         async def scenario() -> None:
-            await asyncio.sleep(1)
+            asked.release()
+            begun.acquire()
 
         def beside() -> None:
-            while not threads:
+            while asked.acquire() and not over.is_set():
                 with ThreadPoolExecutor(1) as pool:
                     pool.submit(int)
+                begun.release()
 
         other = threading.Thread(target=beside)
         other.start()
         try:
-            explore(scenario, modes=["cancel"])
+            assert explore(scenario, modes=["cancel"], most=1).runs
         finally:
-            threads.append(other)
+            over.set()
+            asked.release()
             other.join()
 
     def test_leaks_by_itself(self) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
 import psutil
 
@@ -44,9 +43,9 @@ def open_files() -> dict[int, str]:
     if folder is None:  # pragma: no cover - on Windows there are handles instead
         return {}
     found: dict[int, str] = {}
-    for each in list(Path(folder).iterdir()):
+    for name in os.listdir(folder):  # noqa: PTH208 - twice as fast, twice in each run
         try:
-            found[int(each.name)] = os.readlink(each)
+            found[int(name)] = os.readlink(f"{folder}/{name}")
         except OSError:  # the one of the listing itself is closed by now
             continue
     return found

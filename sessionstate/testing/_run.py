@@ -5,20 +5,19 @@ One run of a scenario in a loop of its own, with one injection, and what was wro
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
+import math
 import re
-import sys
 import traceback
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import anyio
 
 from ._clock import VirtualClock
+from ._complaints import listening
 from ._order import scopes_in_order
 from ._outside import Outside
 from ._places import place, waits_at
@@ -75,6 +74,8 @@ class Run:
         at = 0 if point is None else point.step
         mode = None if point is None else point.mode
         self._mode = mode
+        self._from, self._to = (math.inf, 0.0) if point is None else _span(point)
+        """The steps before which there is something to do."""
         self._reader = Reader(at if mode is Mode.ABANDON else 0)
         self._thrower = Thrower(at) if mode is Mode.THROW else None
         self._clock = VirtualClock(most_steps=MOST_STEPS)
@@ -110,7 +111,7 @@ class Run:
         sleeps = nullcontext() if self._thrower is None else sleeps_can_fail()
         alone = self.point is None and self.terms.repeatable
         threads = threads_noted(self.threads) if alone else nullcontext()
-        with _listening(self._complaints), scopes_in_order(), sleeps, threads:
+        with listening(self._complaints), scopes_in_order(), sleeps, threads:
             try:
                 self._drive()
                 self._verify_end()
@@ -209,30 +210,31 @@ class Run:
     # The injection
 
     def _before_step(self, step: int) -> None:
-        point = self.point
         if self.threads:
             raise ThreadStarted  # the loop would wait for it, really
-        if point is None or self._main is None:
+        if not self._from <= step <= self._to:
             return
-        if self._scope_cancelled and not self._main.done():
-            waiter = cast("Any", self._main)._fut_waiter
+        point, main = self.point, self._main
+        assert point is not None
+        assert main is not None
+        if self._scope_cancelled and not main.done():
+            waiter = cast("Any", main)._fut_waiter
             if waiter is not None and not waiter.done():
                 self._waited_in_cancelled_scope = True
         if step == point.step:
             self.struck = point.mode is not Mode.TWICE
-            self._inject(point)
+            self._inject(point, main)
         if point.mode is Mode.TWICE and step == point.step + point.gap:
             self.struck = True
-            self._cancel(self._main)
+            self._cancel(main)
 
-    def _inject(self, point: Point) -> None:
-        assert self._main is not None
+    def _inject(self, point: Point, main: Task) -> None:
         match point.mode:
             case Mode.CANCEL | Mode.TWICE:
-                self._cancel(self._main)
+                self._cancel(main)
             case Mode.SCOPE:
                 self._scope_cancelled = True
-                self.waited_at = place(self._main)
+                self.waited_at = place(main)
                 if self._scope is not None:
                     self._scope.cancel()
             case Mode.ALL:
@@ -240,14 +242,12 @@ class Run:
                 for task in self._watch.alive():
                     if task in visible:
                         self._cancel(task)
-            case Mode.EACH:
+            case _:  # each
                 targets = self._watch.targets()
                 self.struck = point.task < len(targets)
                 if self.struck:
-                    self._others = hits(targets[point.task], self._main)
+                    self._others = hits(targets[point.task], main)
                     self._cancel(targets[point.task])
-            case _:  # an error or an end, which come otherwise
-                self.struck = False
 
     def _note_where(self) -> None:
         where = self._reader.struck if self._thrower is None else self._thrower.struck
@@ -340,6 +340,15 @@ class Run:
         loop.close()
 
 
+def _span(point: Point) -> tuple[float, float]:
+    """
+    Return the first and the last step before which something is done, or looked at.
+    """
+    if point.mode in (Mode.THROW, Mode.ABANDON):  # which come otherwise
+        return math.inf, 0.0
+    return point.step, math.inf if point.mode is Mode.SCOPE else point.step + point.gap
+
+
 def _all(loop: asyncio.AbstractEventLoop, tasks: list[Task]) -> Task:
     async def wait() -> None:
         await asyncio.wait(tasks)
@@ -365,28 +374,3 @@ def _describe(task: Task) -> str:
     name = getattr(coro, "__qualname__", "?")
     where = waits_at(task)
     return f"{task.get_name()}, {name}" + (f", at {where}" if where else "")
-
-
-@contextmanager
-def _listening(complaints: list[str]) -> Iterator[None]:
-    """
-    Note what nobody can raise, and the warnings of what was dropped.
-    """
-    before = sys.unraisablehook
-
-    def unraisable(args: sys.UnraisableHookArgs) -> None:
-        complaints.append(f"sys.unraisablehook was told: {args.exc_value!r} in {args.object!r}")
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        sys.unraisablehook = unraisable
-        try:
-            yield
-            gc.collect()
-        finally:
-            sys.unraisablehook = before
-    complaints += [
-        f"{each.category.__name__}: {each.message}"
-        for each in caught
-        if issubclass(each.category, ResourceWarning) or "never awaited" in str(each.message)
-    ]

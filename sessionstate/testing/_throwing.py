@@ -166,9 +166,6 @@ class _Turn:
     def cancelled(self) -> bool:
         return False
 
-    def done(self) -> bool:
-        return True
-
     def result(self) -> None:
         return None
 
