@@ -41,6 +41,46 @@ class TestWhatIsLeft:
         assert 'ignore=["supervisor sessionstate", "session chat-42"]' in said
         assert "Traceback" not in said
 
+    @pytest.mark.parametrize("mode", ["auto", "strict"])
+    def test_names_the_place_of_what_a_session_owns(self, run: Run, mode: str) -> None:
+        """
+        What a session owns is named with its own place, and a task with the line that started it.
+        """
+        result = run(
+            """
+            def clean_up():
+                pass
+
+            async def pump():
+                await asyncio.sleep(1000)
+
+            async def test_leaves():
+                supervisor = await Supervisor().__aenter__()
+                kept.append(supervisor)
+                session = await supervisor.open("chat-42")
+                session.callback(clean_up)
+                kept.append(asyncio.create_task(pump(), name="pump-1"))
+            """,
+            f"--sessionstate={mode}",
+        )
+        result.assert_outcomes(passed=1, errors=1)
+        result.stdout.re_match_lines(
+            [
+                r"  callback chat-42: clean_up, .* old: of session 'chat-42', opened at .*:18$",
+                r"      opened at .*test_it.py:19$",
+                r"      defined at .*test_it.py:9$",
+            ],
+            consecutive=True,
+        )
+        result.stdout.re_match_lines(
+            [
+                r"  asyncio task pump-1: pump: it waits at .*",
+                r"      opened at .*test_it.py:20$",
+                r"      defined at .*test_it.py:12$",
+            ],
+            consecutive=True,
+        )
+
     def test_clean_tests_pass(self, run: Run) -> None:
         """
         A test that ends what it opens passes, whatever the mode.

@@ -18,6 +18,7 @@ from typing import Any, Final
 from sessionstate import supervisors
 
 from ._leftovers import Census, Key, Leftover, Loop, activity, census, ignored, kept
+from ._origins import origins
 from ._settling import settle, settle_outside
 
 TASK: Final = "asyncio task"
@@ -38,6 +39,7 @@ class Check:
         self._gone_with_loop: dict[Name, Leftover] = {}
         """What was left when its loop was closed. Nothing of it is kept alive by that."""
         self._undo: list[tuple[str, Callable[..., Any]]] = []
+        self._noting = False
 
     # Loops
 
@@ -76,6 +78,7 @@ class Check:
 
     def uninstall(self) -> None:
         """Watch no more."""
+        self._note_no_more()
         while self._undo:
             name, before = self._undo.pop()
             setattr(asyncio.Runner, name, before)
@@ -116,6 +119,14 @@ class Check:
         self._gone_with_loop = {}
         self._released: set[Key] = set()
         self._before = census(*self._open_loops())
+        self._note_no_more()
+        origins.begin(tasks=always)
+        self._noting = True
+
+    def _note_no_more(self) -> None:
+        if self._noting:
+            self._noting = False
+            origins.end()
 
     def look(self) -> Census | None:
         """Return what is open, before a fixture of a wider scope is set up."""
@@ -145,6 +156,7 @@ class Check:
 
             left = settle_outside(look, loops, self._settle)
         self._before = None
+        self._note_no_more()
         gone, self._gone_with_loop = self._gone_with_loop, {}
         return [each for each in gone.values() if not ignored(each, patterns)] + left
 

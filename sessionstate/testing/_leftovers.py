@@ -9,23 +9,25 @@ Only containers without an owner are noted as they are made, weakly, from the im
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import sys
+import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import psutil
 
 from sessionstate import _last
 from sessionstate._dependants import Vacating
 from sessionstate._last import supervisors
 from sessionstate._report import _outlook
 from sessionstate._sites import place
-from sessionstate.containers import _container
+from sessionstate._spans import span
 
+from ._containers import PACKAGE, alone, named, overdue
+from ._origins import called_at, defined_at, origins
 from ._outside import children, open_files
 from ._places import waits_at
 from ._reprs import short_repr
@@ -37,8 +39,7 @@ if TYPE_CHECKING:
 Loop = asyncio.AbstractEventLoop
 Key = tuple[object, ...]
 
-PACKAGE: Final = str(Path(_last.__file__).parent) + os.sep
-LATE: Final = 0.1  # seconds that an owner may take to let go of what is due
+
 PASSING: Final = re.compile(r"\bTask-\d+\b|\b0x[0-9A-Fa-f]+\b|(?<=:)\[\d+\]$")
 """What no other run has again: numbers of tasks, addresses, inodes of pipes."""
 RUNNERS: Final = ("TestRunner._run_tests_and_fixtures",)
@@ -63,23 +64,26 @@ class Leftover:
     reason: str | None = None
     """Why it is still there."""
     opened_where: str | None = None
-    """The place in the source that opened it, where that is known; of an asyncio task, where its
-    coroutine is defined."""
+    """The place in the source that opened it, where that is known; of what a session owns, else
+    the place that opened the session."""
+    defined_where: str | None = None
+    """The place that defines what runs, of tasks and calls, where that is known."""
 
     @property
     def text(self) -> str:
         """
-        What people read: one line, and a second one for the place.
+        What people read: one line, and one for each place.
         """
         text = f"{self.kind} {self.name}"
         if self.age is not None:
-            text += f", {self.age:.3g} s old"
+            text += f", {span(self.age)} old"
         if self.reason is not None:
             text += f": {self.reason}"
-        if self.opened_where is None:
-            return text
-        word = "defined" if self.kind == "asyncio task" else "opened"
-        return f"{text}\n    {word} at {self.opened_where}"
+        if self.opened_where is not None:
+            text += f"\n    opened at {self.opened_where}"
+        if self.defined_where is not None:
+            text += f"\n    defined at {self.defined_where}"
+        return text
 
     @property
     def pattern(self) -> str:
@@ -108,7 +112,8 @@ class Leftover:
         """
         pattern = pattern.replace("\\", "/")
         readings = pattern, pattern.replace("[", "[[]")
-        known = f"{self.kind} {self.name}", self.name, self.opened_where or ""
+        places = self.opened_where or "", self.defined_where or ""
+        known = f"{self.kind} {self.name}", self.name, *places
         texts = [each.replace("\\", "/") for each in known]
         return any(fnmatchcase(text, each) for text in texts for each in readings)
 
@@ -201,7 +206,8 @@ def census(*loops: Loop) -> Census:
     for fd, what in open_files().items():
         found["fd", fd, what] = Leftover("file descriptor", f"{fd}, {what}")
     for pid, what in children().items():
-        found["child", pid] = Leftover("child process", f"{pid}, {what}")
+        where = origins.of_child(pid)
+        found["child", pid] = Leftover("child process", f"{pid}, {what}", _age(pid), None, where)
     return Census(found)
 
 
@@ -213,7 +219,7 @@ def kept(loop: Loop) -> Census:
 
 def activity() -> tuple[int, ...]:
     """Return what differs afterwards if something of sessionstate is opened meanwhile."""
-    return (_last.entered, _alone.made, *(each._number for each in supervisors()))
+    return (_last.entered, alone.made, *(each._number for each in supervisors()))
 
 
 # Sessionstate
@@ -225,7 +231,7 @@ def _kept(own: set[object], loop: Loop | None = None) -> Iterator[tuple[Key, Lef
         if loop is None or supervisor._loop is loop:
             yield from _of_supervisor(supervisor, own)
     if loop is None:
-        for container, where in _alone.alive():
+        for container, where in alone.alive():
             yield from _overdue(container, owned=False, where=where)
 
 
@@ -257,76 +263,48 @@ def _of_session(session: Session, own: set[object]) -> Iterator[tuple[Key, Lefto
     ref, where = weakref.ref(session), session.opened_where
     age = session._clock() - session.opened_at
     yield ("session", ref), Leftover("session", session.id, age, _why(session), where)
-    reason = f"of session {session.id!r}"
     for each in session.resources():
         own.add(getattr(each.handle, "_task", None))
-        leftover = Leftover(each.kind, f"{session.id}: {each.name}", None, reason, where)
+        reason = f"of session {session.id!r}"
+        given, since = origins.of(session, each.handle)
+        if given is not None:
+            reason += f", opened at {where}"
+        leftover = Leftover(
+            kind=each.kind,
+            name=f"{session.id}: {each.name}",
+            age=since,
+            reason=reason,
+            opened_where=given or where,
+            defined_where=_defined(each.handle),
+        )
         yield ("resource", ref, each.kind, each.name, each.handle), leftover
         if isinstance(each.handle, Vacating):
             yield from _overdue(each.handle.tenancy._tenant(), owned=True)
 
 
+def _defined(handle: Any) -> str | None:
+    """Return the place that defines what runs: a listener's handler, a call, a task's function."""
+    task: asyncio.Task[Any] | None = getattr(handle, "_task", None)
+    if task is None:
+        return defined_at(getattr(handle, "_handler", None) or getattr(handle, "_call", None))
+    return _code_at(task.get_coro())
+
+
 def _why(session: Session) -> str:
     if session._end is not None:
-        return f"it ended {session._ended_ago():.3g} s ago ({session._end[0]}), and cleans up"
+        return f"it ended {span(session._ended_ago())} ago ({session._end[0]}), and cleans up"
     holders = [f"held by {holder.where}" for holder in session._holders or ()]
     return "; ".join([*holders, _outlook(session) or "it has no deadline"])
-
-
-# Containers
-
-
-class _Alone:
-    """The containers that nobody owns, known weakly and by a number: they compare by content."""
-
-    def __init__(self) -> None:
-        self.made = 0
-        self._refs: dict[int, tuple[Callable[[], Any], str]] = {}
-
-    def note(self, container: object) -> None:
-        """Take note of a container that is being made."""
-        frame = sys._getframe(1)
-        while frame.f_code.co_filename.startswith(PACKAGE) and frame.f_back is not None:
-            frame = frame.f_back
-        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        number = self.made = self.made + 1
-
-        def gone(_: object) -> None:
-            self._refs.pop(number, None)
-
-        self._refs[number] = weakref.ref(container, gone), where
-
-    def alive(self) -> list[tuple[Any, str]]:
-        """Return them with the places where they were made."""
-        return [(ref(), where) for ref, where in list(self._refs.values())]
-
-
-_alone: Final = _Alone()
-_container.alone = _alone.note
 
 
 def _overdue(
     container: Any, *, owned: bool, where: str | None = None
 ) -> Iterator[tuple[Key, Leftover]]:
     """Yield the entries of *container* that should have gone."""
-    book = hasattr(container, "ticks")  # of a replay guard
-    ticks = container.ticks if book else getattr(container, "_ticks", None)
-    if ticks is None:
-        return
-    now = ticks._clock()
-    # With an owner they go promptly: by the end of their tick, rounded up to that of the queue.
-    due = [
-        key
-        for tick, _, grain, bucket in ticks._heap
-        if not owned or tick + 2 * grain + LATE <= now
-        for key, entry in list(bucket.items())
-        if (entry if book else entry.due) <= now
-    ]
-    name = "ReplayGuard" if book else type(container).__name__
     reason = "it is overdue" + ("" if owned else ", and nobody asked: its container has no owner")
-    for key in [*due, *getattr(container, "_ripe", ())]:
-        leftover = Leftover("entry", f"{short_repr(key)} of {name}", None, reason, where)
-        yield ("entry", id(container), key), leftover
+    for key in overdue(container, owned=owned):
+        name = f"{short_repr(key)} of {named(container)}"
+        yield ("entry", id(container), key), Leftover("entry", name, None, reason, where)
 
 
 # Tasks
@@ -346,19 +324,36 @@ def _tasks(loops: Iterable[Loop], own: set[object]) -> Iterator[tuple[Key, Lefto
         for task in sorted(found, key=lambda each: each.get_name()):
             coro: Any = task.get_coro()
             name = getattr(coro, "__qualname__", type(coro).__name__)
-            code = getattr(coro, "cr_code", None)
-            file = "" if code is None else code.co_filename
-            if task in own or name in RUNNERS or file.startswith(ours):
+            defined = _code_at(coro)
+            if task in own or name in RUNNERS or (defined or "").startswith(ours):
                 continue
-            where = None if code is None else f"{file}:{code.co_firstlineno}"
-            name = f"{task.get_name()}: {name}"
             yield (
                 ("task", weakref.ref(task)),
-                Leftover("asyncio task", name, None, _waits(task), where),
+                Leftover(
+                    kind="asyncio task",
+                    name=f"{task.get_name()}: {name}",
+                    reason=_waits(task),
+                    opened_where=called_at(coro),
+                    defined_where=defined,
+                ),
             )
+
+
+def _code_at(coro: Any) -> str | None:
+    """Return where a coroutine is defined, if it is one of a function."""
+    code = getattr(coro, "cr_code", None)
+    return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def _waits(task: asyncio.Task[Any]) -> str:
     """Say where *task* waits."""
     where = waits_at(task)
     return f"it waits at {where}" if where else "it is ending"
+
+
+def _age(pid: int) -> float | None:
+    """Return how old a process is, unless it is gone."""
+    try:
+        return max(0.0, time.time() - psutil.Process(pid).create_time())
+    except psutil.Error:  # pragma: no cover - a child that ends as it is looked at
+        return None

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from ._leftovers import Census, Leftover, LeftoverError, census
+from ._origins import origins
 from ._virtual_loop import VirtualLoop
 
 Loop = asyncio.AbstractEventLoop
@@ -107,8 +108,7 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
                 "'with no_leaks()' would stop the running loop while it waits for what is about "
                 "to end: write 'async with no_leaks()'"
             )
-        self._before = census()
-        return self
+        return self._begin()
 
     def __exit__(
         self,
@@ -116,11 +116,14 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _answer(settle_outside(self._look, most=self._settle), error)
+        try:
+            left = settle_outside(self._look, most=self._settle)
+        finally:
+            origins.end()
+        _answer(left, error)
 
     async def __aenter__(self) -> Self:
-        self._before = census()
-        return self
+        return self._begin()
 
     async def __aexit__(
         self,
@@ -128,7 +131,16 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _answer(await settle(self._look, self._settle), error)
+        try:
+            left = await settle(self._look, self._settle)
+        finally:
+            origins.end()
+        _answer(left, error)
+
+    def _begin(self) -> Self:
+        self._before = census()
+        origins.begin(tasks=True)
+        return self
 
     def _look(self) -> list[Leftover]:
         assert self._before is not None
