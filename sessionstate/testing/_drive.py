@@ -63,7 +63,9 @@ class Drive:
     async def _one(self) -> None:
         number = self.made
         self.made += 1
-        task = asyncio.create_task(self._call(number))
+        # Not by the loop's factory: its dict of options is freed, and handed on to what requests
+        # keep, which would be charged with it.
+        task = asyncio.Task(self._call(number))
         try:
             await asyncio.wait({task}, timeout=self._limit)
             if not task.done():

@@ -1,8 +1,8 @@
 """
 Samples after each round: what was counted, and bytes by allocation site.
 
-What keeps the samples is made before the first round, or in the files of this kit, which are left
-out of the sum: a sampler that grows would find itself.
+What keeps the samples is made before the first round, or in files of this kit that are left out of
+the sum: a sampler that grows would find itself.
 """
 
 from __future__ import annotations
@@ -32,7 +32,12 @@ from ._slopes import slope
 from ._verdicts import Kind, LeakRow, Verdict, judge_bytes, judge_count
 
 HERE: Final = str(Path(__file__).parent)
-KIT: Final = (HERE, tracemalloc.__file__)
+RUNNING: Final = frozenset({"_drive.py", "_virtual_loop.py", "_clock.py"})
+"""What allocates while a request runs: the interpreter hands that on to it without telling."""
+KIT: Final = frozenset(
+    {tracemalloc.__file__}
+    | {str(each) for each in Path(HERE).glob("*.py") if each.name not in RUNNING}
+)
 OWN: Final = str(Path(sessionstate.__file__).parent)
 LIBRARIES: Final = (OWN, *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 DEPTH: Final = 24
@@ -235,7 +240,7 @@ def sizes() -> Iterator[tuple[Site, int]]:
     """
     for each in tracemalloc.take_snapshot().statistics("lineno"):
         frame = each.traceback[0]
-        if not frame.filename.startswith(KIT):
+        if frame.filename not in KIT:
             yield (frame.filename, frame.lineno), each.size
 
 
@@ -257,7 +262,7 @@ def callers(sites: frozenset[str]) -> dict[str, str]:
         site = f"{innermost.filename}:{innermost.lineno}"
         if site not in sites or site in found:
             continue
-        ours = takewhile(lambda frame: not frame.filename.startswith(KIT), reversed(outer))
+        ours = takewhile(lambda frame: not frame.filename.startswith(HERE), reversed(outer))
         caller = next((frame for frame in ours if not is_library(frame.filename)), None)
         if caller is not None:
             found[site] = f"{caller.filename}:{caller.lineno}"
