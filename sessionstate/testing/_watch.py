@@ -66,7 +66,8 @@ class Watch:
         self._loop = loop
         self._before_step = before_step
         self._refs: dict[int, weakref.ref[Task]] = {}
-        self._numbers: weakref.WeakKeyDictionary[Task, int] = weakref.WeakKeyDictionary()
+        self._numbers: dict[int, tuple[int, weakref.ref[Task]]] = {}
+        """By address, which another task may have later."""
         self._named = 0
         self._before = 0
         """The number of the last task that was there before the scenario began."""
@@ -143,11 +144,12 @@ class Watch:
                     self._thrower.meet(handle, task)
 
     def _number(self, task: Task) -> int:
-        number = self._numbers.get(task)
-        if number is None:
-            self._named = number = self._named + 1
-            self._numbers[task] = number
-            self._refs[number] = weakref.ref(task)
+        known = self._numbers.get(id(task))
+        if known is not None and known[1]() is task:
+            return known[0]
+        self._named = number = self._named + 1
+        self._refs[number] = ref = weakref.ref(task)
+        self._numbers[id(task)] = number, ref
         return number
 
     def _labels(self, handle: asyncio.Handle) -> tuple[str, str]:
