@@ -63,3 +63,16 @@ class TestIgnore:
         left = Leftover("child process", "12, sleep")
         assert left.text == "child process 12, sleep"
         assert not left.matches("*.py:*")
+
+    @pytest.mark.parametrize("name", ["x" * 1_000_000, "a\nb", "\x1b[2J"])
+    def test_names_that_cannot_be_shown(self, name: str) -> None:
+        """
+        A name that would not fit on a line is told in short, and what is suggested fits it.
+        """
+        left = Leftover("session", name, reason="idle")
+        assert left.text.endswith(": idle")
+        assert left.text.isprintable()
+        assert len(left.text) < 300
+        assert len(left.pattern) < 300
+        assert left.matches(left.pattern)
+        assert not Leftover("session", "other").matches(left.pattern)

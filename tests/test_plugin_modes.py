@@ -136,6 +136,7 @@ class TestModes:
             ('"off", "session *"', "", "patterns are given as ignore=[...]"),
             ('ignore="session *"', "", "write ignore=['session *']"),
             ("ignore=12", "", "write ignore=['12']"),
+            ("ignore=[b'session *']", "", "a pattern to ignore is text, not b'session *'"),
             ("ignroe=[]", "", "does not know ignroe=: it knows mode, ignore, advance, children, "),
             ("mode='loud'", "", "test_it: sessionstate must be one of 'strict', "),
             ("mode=['off']", "", "must be one of 'strict', 'warn', 'off', 'auto', not ['off']"),

@@ -30,7 +30,7 @@ from ._containers import PACKAGE, alone, named, overdue
 from ._origins import called_at, defined_at, origins
 from ._outside import children, open_files
 from ._places import waits_at
-from ._reprs import short_repr
+from ._reprs import LONGEST, short_repr
 
 if TYPE_CHECKING:
     from sessionstate._session import Session
@@ -74,7 +74,10 @@ class Leftover:
         """
         What people read: one line, and one for each place.
         """
-        text = f"{self.kind} {self.name}"
+        name = self.name
+        if len(name) > LONGEST or not name.isprintable():
+            name = short_repr(name)
+        text = f"{self.kind} {name}"
         if self.age is not None:
             text += f", {span(self.age)} old"
         if self.reason is not None:
@@ -100,7 +103,7 @@ class Leftover:
             folder = "*/" if what.startswith("/") else ""
             name = f"*, {folder}{_literally(what.rpartition('/')[2] if folder else what)}"
         else:
-            name = _literally(name)
+            name = _literally(name[:LONGEST]) + "*" * (len(name) > LONGEST)
         return f"{self.kind} {name}"
 
     def matches(self, pattern: str) -> bool:

@@ -17,6 +17,7 @@ from ._check import Check
 from ._leftovers import Leftover, listed
 from ._loops import Clocks, is_async
 from ._reports import OPTIONS, LeakCheck, Reports
+from ._reprs import short_repr
 
 if TYPE_CHECKING:
     from ._clock import VirtualClock
@@ -248,23 +249,29 @@ def _read(mark: pytest.Mark, test: str) -> tuple[Mode | None, list[str]]:
     modes = [*mark.args, *(each for key, each in mark.kwargs.items() if key == "mode")]
     if len(modes) > 1:
         raise pytest.UsageError(
-            f"{test}: @pytest.mark.sessionstate takes one mode, not {tuple(modes)!r}: patterns "
-            f"are given as ignore=[...]"
+            f"{test}: @pytest.mark.sessionstate takes one mode, not {short_repr(tuple(modes))}: "
+            f"patterns are given as ignore=[...]"
         )
     patterns: object = mark.kwargs.get("ignore", ())
     if isinstance(patterns, str) or not isinstance(patterns, Collection):
+        given = patterns if isinstance(patterns, str) else short_repr(patterns)
         raise pytest.UsageError(
-            f"{test}: ignore must be a list of patterns, not {patterns!r}: write "
-            f"ignore=[{str(patterns)!r}]"
+            f"{test}: ignore must be a list of patterns, not {short_repr(patterns)}: write "
+            f"ignore=[{given!r}]"
         )
+    known = cast("Collection[object]", patterns)
+    for each in known:
+        if not isinstance(each, str):
+            raise pytest.UsageError(f"{test}: a pattern to ignore is text, not {short_repr(each)}")
     mode = _mode(modes[0], f"{test}: ") if modes else None
-    return mode, [str(each) for each in cast("Collection[object]", patterns)]
+    return mode, [str(each) for each in known]
 
 
 def _mode(given: object, where: str = "") -> Mode:
     if given not in MODES:
         raise pytest.UsageError(
-            f"{where}sessionstate must be one of {', '.join(map(repr, MODES))}, not {given!r}"
+            f"{where}sessionstate must be one of {', '.join(map(repr, MODES))}, "
+            f"not {short_repr(given)}"
         )
     return cast("Mode", given)
 
