@@ -132,6 +132,23 @@ class TestOptions:
         explored = explore(good, setup=list, budget=1e-9)
         assert sum(explored.runs.values()) == 1
 
+    def test_budget_is_for_everything(self) -> None:
+        """
+        To find out how long a clean-up takes, for a second cancellation, is part of the budget.
+        """
+        times: list[int] = []
+
+        async def scenario() -> None:
+            times.append(1)
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        explored = explore(scenario, modes=["twice"], budget=1e-9)
+        # Twice undisturbed; cancelled before it begins, and that again twice, which calls nothing.
+        assert len(times) == 2
+        assert explored.steps > 20
+        assert sum(explored.runs.values()) == 1
+
     def test_budget_mixes_the_points(self) -> None:
         """
         Under a budget the points come in mixed order, so that what is left out is of every kind.

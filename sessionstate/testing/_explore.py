@@ -5,6 +5,7 @@ Runs a scenario again and again, with something injected at every point that the
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -145,7 +146,8 @@ def explore(
         most: How many runs of each mode at most, chosen by *seed*; None for all there are.
         seed: Chooses the points where not all are taken.
         budget: Real seconds after which no more runs begin, but for a first one; points come in
-            mixed order then. None for no limit.
+            mixed order then, those of mode ``twice`` as far as half of it suffices to find them.
+            None for no limit.
         eager: Use eager tasks (Python 3.12 and later).
         raises: What else the scenario may raise when it is disturbed, besides `CancelledError` and
             `Injected`.
@@ -219,7 +221,8 @@ def _explored(
     chosen = Mode if only is None else ()
     course = calm.course
     if only is None and Mode.TWICE in wanted:
-        course = replace(course, cancelled=_cancelled(described, terms, course.steps))
+        half = math.inf if budget is None else began + budget / 2
+        course = replace(course, cancelled=_cancelled(described, terms, course.steps, half))
     if only is None and Mode.THROW in wanted:
         counting = Run(described, terms, Point(Mode.THROW, 0), record=False)
         course = replace(course, awaits=counting.go().course.awaits)
@@ -285,12 +288,19 @@ def _calm(scenario: Scenario, terms: Terms) -> Run:
     return run
 
 
-def _cancelled(scenario: Scenario, terms: Terms, steps: int) -> list[int]:
+def _cancelled(scenario: Scenario, terms: Terms, steps: int, deadline: float) -> list[int]:
     """
     Return how many steps there are for each at which the scenario may be cancelled.
+
+    From the *deadline* on, but for the first, it looks at no more of them.
     """
-    firsts = [Point(Mode.CANCEL, step) for step in range(1, steps + 1)]
-    return [Run(scenario, terms, first, record=False).go().course.steps for first in firsts]
+    found: list[int] = []
+    for step in range(1, steps + 1):
+        if found and time.monotonic() > deadline:
+            break
+        run = Run(scenario, terms, Point(Mode.CANCEL, step), record=False).go()
+        found.append(run.course.steps)
+    return found
 
 
 def _disturb(
