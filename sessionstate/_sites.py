@@ -44,4 +44,5 @@ OURS: Final = (
     place.__code__.co_filename.removesuffix("_sites.py"),
     Hashable.__hash__.__code__.co_filename,  # of collections.abc, through which maps are written
 )
-OUTERMOST: Final = asyncio.Handle._run.__code__.co_filename  # nobody who calls it is the program's
+RUN: Final = asyncio.Handle._run.__code__  # nobody who calls it is the program's
+OUTERMOST: Final = RUN.co_filename

@@ -11,7 +11,7 @@ import sys
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from ._sites import OURS, OUTERMOST, Site, outside, place_in, site
+from ._sites import OURS, RUN, Site, outside, place_in, site
 from ._spans import span
 from ._waiting import WAITERS
 
@@ -78,17 +78,18 @@ class Trace:
 
     def take(self, frame: FrameType | None) -> None:
         """Record what leads to *frame*."""
-        # `outside` written out: eight calls would be most of what a sampled session costs.
+        while frame is not None and frame.f_code.co_filename.startswith(OURS):
+            frame = frame.f_back
+        # What is ours further out is left out when somebody reads: to look at each file would be
+        # half of what this costs.
         depth, codes, lastis = 0, self._codes, self._lastis
         while frame is not None and depth < FRAMES:
             code = frame.f_code
-            file = code.co_filename
-            if not file.startswith(OURS):
-                if file == OUTERMOST:
-                    break
-                codes[depth] = code
-                lastis[depth] = frame.f_lasti
-                depth += 1
+            if code is RUN:
+                break
+            codes[depth] = code
+            lastis[depth] = frame.f_lasti
+            depth += 1
             frame = frame.f_back
         self._depth = depth
 
@@ -105,7 +106,11 @@ class Trace:
         """Return the places of the opening, the innermost first."""
         codes, depth = self._codes, self._depth
         sites = zip(codes[:depth], self._lastis, strict=False)
-        return tuple(place_in(code, lasti) for code, lasti in sites if code is not None)
+        return tuple(
+            place_in(code, lasti)
+            for code, lasti in sites
+            if code is not None and not code.co_filename.startswith(OURS)
+        )
 
     def uses(self, now: float) -> tuple[str, ...]:
         """Return the places of the last uses, the newest first."""

@@ -13,7 +13,7 @@ import pytest
 
 from sessionstate import LeakDetection, Session, Supervisor
 from sessionstate._leaks import VARIABLE
-from sessionstate._traces import FRAMES, opened_by, trace_of, used_at
+from sessionstate._traces import NO_CODES, opened_by, trace_of, used_at
 from sessionstate._tracing import SAMPLED, TRACES
 from tests.bodies import LONG
 from tests.traces import PARANOID, agents, nothing, sampled
@@ -158,7 +158,7 @@ class TestRecords:
             trace = trace_of(s)
         assert trace is not None
         assert trace.session is None
-        assert trace._codes == [None] * FRAMES
+        assert trace._codes == list(NO_CODES)
         assert trace.stack() == ()
         assert trace.accesses == ()
         assert trace.done()
