@@ -292,11 +292,11 @@ def _cancelled(scenario: Scenario, terms: Terms, steps: int, deadline: float) ->
     """
     Return how many steps there are for each at which the scenario may be cancelled.
 
-    From the *deadline* on, but for the first, it looks at no more of them.
+    From the *deadline* on it looks at no more of them, once there is one.
     """
     found: list[int] = []
     for step in range(1, steps + 1):
-        if found and time.monotonic() > deadline:
+        if any(found) and time.monotonic() > deadline:
             break
         run = Run(scenario, terms, Point(Mode.CANCEL, step), record=False).go()
         found.append(run.course.steps)
