@@ -5,11 +5,13 @@ Where what is left came from, as far as it was noted while somebody checked.
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
 import pytest
@@ -208,6 +210,45 @@ class TestForeign:
             assert each.stdin is not None
             each.stdin.close()
         await asyncio.sleep(0.01)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what is open")
+    @pytest.mark.real_loop
+    async def test_sockets(self) -> None:
+        """
+        A socket is told with its age, and with the line that made it; a file with what it is.
+        """
+        made: list[socket.socket | BinaryIO] = []
+
+        async def body() -> None:
+            made.append(socket.socket())
+            made.extend(socket.socketpair())
+            made.append(Path(__file__).open("rb"))  # noqa: ASYNC230, SIM115 - left on purpose
+
+        left = [each for each in await left_by(body) if each.kind == "file descriptor"]
+        line = body.__code__.co_firstlineno
+        assert [each.opened_where for each in left] == [
+            f"{__file__}:{line + 1}",
+            *[f"{__file__}:{line + 2}"] * 2,
+            None,
+        ]
+        assert [each.age is not None for each in left] == [True, True, True, False]
+        for each in made:
+            each.close()
+        made.clear()
+
+    async def test_sockets_of_the_loop_itself(self) -> None:
+        """
+        A socket to which no code of the program's leads has an age, and no place.
+        """
+        made: list[socket.socket] = []
+        async with no_leaks():
+            families = map(socket.socket, [socket.AF_INET])
+            asyncio.get_running_loop().call_soon(made.extend, families)
+            await asyncio.sleep(0)
+            where, age = origins.of_sockets()[made[0].fileno()]
+            made[0].close()
+        assert where is None
+        assert age >= 0
 
 
 class TestPatches:

@@ -206,11 +206,14 @@ def census(*loops: Loop) -> Census:
     """
     own: set[object] = set()
     found = dict(_kept(own)) | dict(_tasks(_with_running(loops), own))
+    sockets = origins.of_sockets()
     for fd, what in open_files().items():
-        found["fd", fd, what] = Leftover("file descriptor", f"{fd}, {what}")
+        where, age = sockets.get(fd, (None, None))
+        found["fd", fd, what] = Leftover("file descriptor", f"{fd}, {what}", age, None, where)
+    starts = origins.of_children()
     for pid, what in children().items():
-        where = origins.of_child(pid)
-        found["child", pid] = Leftover("child process", f"{pid}, {what}", _age(pid), None, where)
+        name, where = f"{pid}, {what}", starts.get(pid)
+        found["child", pid] = Leftover("child process", name, _age(pid), None, where)
     return Census(found)
 
 

@@ -1,15 +1,17 @@
 """
 Where things came from, noted as long as somebody checks; at other times nothing is patched.
 
-What a session owns and child processes are noted as they are made. Of coroutines the interpreter
-itself can keep where they were called, which for most tasks is the line that started them.
+What a session owns, sockets and child processes are noted as they are made. Of coroutines the
+interpreter itself can keep where they were called: for most tasks, the line that started them.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
@@ -38,6 +40,7 @@ LIBRARIES: Final = (
     *OURS,
     *(str(Path(file).parent) + os.sep for file in (OUTERMOST, anyio.__file__)),
     subprocess.__file__,
+    socket.__file__,
 )
 """Files that make things for others."""
 
@@ -53,6 +56,8 @@ class Origins:
         self._made = WeakKeyDictionary()
         """By `id`: what has it now was noted, or is older than the notes."""
         self._started: WeakKeyDictionary[subprocess.Popen[Any], Site | None] = WeakKeyDictionary()
+        self._opened: WeakKeyDictionary[socket.socket, tuple[Site | None, float]]
+        self._opened = WeakKeyDictionary()
 
     def begin(self, *, tasks: bool) -> None:
         """
@@ -64,6 +69,7 @@ class Origins:
             for kind in (Callback, HostedContext, OwnedTask):
                 self._patch(kind, self._owned)
             self._patch(subprocess.Popen, self._spawned)
+            self._patch(socket.socket, self._connected)
         self._checks += 1
         if tasks:
             self._track()
@@ -81,6 +87,7 @@ class Origins:
         sys.set_coroutine_origin_tracking_depth(self._depth)
         self._made.clear()
         self._started.clear()
+        self._opened.clear()
 
     def of(self, session: Session, handle: object) -> tuple[str | None, float | None]:
         """Return the place that gave *handle* to *session*, and its age; as far as is known."""
@@ -88,10 +95,17 @@ class Origins:
         where = None if site is None else place(*site)
         return where, None if when is None else session._clock() - when
 
-    def of_child(self, pid: int) -> str | None:
-        """Return the place that started a child process."""
-        sites = [site for process, site in self._started.items() if process.pid == pid and site]
-        return place(*sites[-1]) if sites else None
+    def of_children(self) -> dict[int, str]:
+        """Return the places that started child processes, by process id."""
+        return {process.pid: place(*site) for process, site in self._started.items() if site}
+
+    def of_sockets(self) -> dict[int, tuple[str | None, float]]:
+        """Return the places that made sockets, and their ages, by file descriptor."""
+        now = time.monotonic()
+        return {
+            each.fileno(): (None if site is None else place(*site), now - when)
+            for each, (site, when) in self._opened.items()
+        }
 
     def _track(self) -> None:
         sys.set_coroutine_origin_tracking_depth(max(self._depth, DEPTH))
@@ -121,6 +135,9 @@ class Origins:
 
     def _spawned(self, process: subprocess.Popen[Any], frame: FrameType) -> None:
         self._started[process] = _maker(frame)
+
+    def _connected(self, made: socket.socket, frame: FrameType) -> None:
+        self._opened[made] = _maker(frame), time.monotonic()
 
 
 def _maker(frame: FrameType | None) -> Site | None:
