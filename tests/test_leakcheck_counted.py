@@ -273,6 +273,22 @@ class TestCounted:
         assert "key" in leak.example if long else "<Key instance" in leak.example
         assert len(report.text()) < 10_000
 
+    def test_names_are_cut(self) -> None:
+        """
+        What holds a container, or a task, may have a name of any length, of which a part is shown.
+        """
+        long = "n" * 10**5
+        state: dict[str, Any] = {long: ExpiringMap[int, int]()}
+        kept: list[asyncio.Task[Any]] = []
+
+        async def request(number: int) -> None:
+            state[long][number] = number
+            kept.append(asyncio.create_task(asyncio.Event().wait(), name=long))
+
+        report = check(request)
+        assert row(report, "ExpiringMap nnn").verdict is Verdict.LEAK
+        assert len(report.text()) < 10_000
+
     def test_file_descriptors(self) -> None:
         """
         A descriptor that is not closed is a leak, and it is said of what.

@@ -109,10 +109,11 @@ class TestEnds:
         assert said.endswith("Let it end, or give it longer: time_limit= / --time-limit")
 
     @pytest.mark.real_loop
-    def test_by_a_real_clock(self) -> None:
+    def test_by_a_real_clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
         On a real loop, too; one that ignores its cancellation is not waited for.
         """
+        monkeypatch.setattr("sessionstate.testing._drive.GRACE", 0.01)
         over = asyncio.Event()
         ended: list[int] = []
 

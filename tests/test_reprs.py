@@ -40,7 +40,9 @@ class TestShortRepr:
         """
         assert short_repr(thing) == repr(thing)
 
-    @pytest.mark.parametrize("thing", ["x" * 10**6, b"x" * 10**6, Long(), [["x" * 150] * 9] * 9])
+    @pytest.mark.parametrize(
+        "thing", ["x" * 10**6, b"x" * 10**6, Long(), [["x" * 150] * 9] * 9], ids=type
+    )
     def test_what_is_long_is_cut(self, thing: Any) -> None:
         """
         What is long is cut in its middle, and has no line ends.

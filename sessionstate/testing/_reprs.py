@@ -22,6 +22,13 @@ def short_repr(thing: object) -> str:
         text = _repr.repr(thing)
     except Exception as error:
         return f"<{type(thing).__qualname__}, whose repr raises {type(error).__name__}>"
+    return short_text(text)
+
+
+def short_text(text: str) -> str:
+    """
+    Return *text* on one line, cut in its middle where it is long.
+    """
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}...{text[-LONGEST // 2 :]}"
     return text.replace("\r", "\\r").replace("\n", "\\n")

@@ -27,7 +27,7 @@ import sessionstate
 from ._counts import Counts, name_of
 from ._leak_text import SMALL
 from ._quiescence import Quiescence
-from ._reprs import short_repr
+from ._reprs import short_repr, short_text
 from ._slopes import slope
 from ._verdicts import Kind, LeakRow, Verdict, judge_bytes, judge_count
 
@@ -175,7 +175,7 @@ class Sampler:
     def _named(self, row: LeakRow, ref: weakref.ref[Any] | None) -> LeakRow:
         # Nothing here may hold the container but a variable, or that would be who names it.
         container = None if ref is None else ref()
-        return row if container is None else replace(row, name=name_of(container))
+        return row if container is None else replace(row, name=short_text(name_of(container)))
 
 
 def _growth(series: Series, dropped: int) -> float:
@@ -214,7 +214,7 @@ def _row(series: Series, requests: int, dropped: int, floor: float) -> LeakRow:
         floor=floor,
         verdict=verdict,
         values=tuple(series.values),
-        example=series.example,
+        example=short_text(series.example),
         where=series.where,
     )
 
