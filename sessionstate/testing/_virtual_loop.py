@@ -281,7 +281,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._watch_steps()
         # Ask before polling: a thread that is gone by now has written to the self-pipe already.
         outside = "" if timeout == 0 else self._outside(len(real.get_map()))
-        events = self._seen = real.select(0)
+        events, before = real.select(0), self._seen
+        self._seen = events
+        if events and events != before:  # somebody made progress
+            self._still_steps = 0
         if events or timeout == 0:
             self._silent_since = None
             return events
