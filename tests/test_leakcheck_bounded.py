@@ -157,6 +157,19 @@ class TestLeftAlone:
         assert row(report, "asyncio tasks").verdict is Verdict.BOUNDED
         assert len(made) == 2
 
+    def test_what_is_made_now_and_then(self) -> None:
+        """
+        Nor is one emptied that grows by one thing now and then: each is made once.
+        """
+        made: list[int] = []
+        client = lru_cache(made.append)
+
+        async def request(number: int) -> None:
+            client(number // 9)
+
+        check(request, rounds=10, requests=3)
+        assert made == [0, 1, 2, 3]
+
     @pytest.mark.parametrize("kind", ["LRUCache", "ExpiringMap", "ReplayGuard"])
     def test_what_the_setup_filled(self, kind: str) -> None:
         """

@@ -31,7 +31,7 @@ PATIENCE: Final = (0.0, 0.0, 0.0, 0.001, 0.004, 0.01, 0.03)
 CLOSING: Final = 60.0
 """Seconds that the sessions of a round have for theirs."""
 RISES: Final = 2
-"""Rounds after which a cache has grown that is still filling, and not made use of once."""
+"""Rounds running in which a cache has grown that fills, and does not keep a few things."""
 
 
 class Quiescence:
@@ -47,7 +47,7 @@ class Quiescence:
         self._spared = [_kept(each) for each in _several("keep", keep)]
         self._advance = advance
         self._sizes: dict[int, tuple[int, int]] = {}
-        """How large each was that has a bound, when it was last quiet, and how often it rose."""
+        """How large each was that has a bound, and in how many rounds running it had grown."""
         self.endless: list[tuple[Any, int, object]] = []
         """Containers, with the entries that they would keep for ever, and the oldest key."""
 
@@ -122,7 +122,8 @@ class Quiescence:
                     self.endless.append((each, len(keys), keys[0]))
             size = _bounded(each)
             before, rises = self._sizes.get(id(each), (size, 0))
-            rises += size > before
+            if rises < RISES:
+                rises = rises + 1 if size > before else 0
             if rises >= RISES and not any(each is spared for spared in self._spared):
                 _empty(each)
                 size = 0
