@@ -16,7 +16,12 @@ LIBRARIES: Final = ("asyncio.", "anyio.", "sessionstate.")
 
 RUNNER: Final = "sessionstate.testing."
 
-_HOLDERS = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
+_KINDS: Final[dict[type, tuple[str, str]]] = {
+    types.CoroutineType: ("cr_frame", "cr_await"),
+    types.GeneratorType: ("gi_frame", "gi_yieldfrom"),
+    types.AsyncGeneratorType: ("ag_frame", "ag_await"),
+}
+"""What each calls its frame, and what it waits for."""
 
 
 def waits_at(task: asyncio.Task[Any]) -> str:
@@ -48,13 +53,14 @@ def frames_of(waits: object) -> list[FrameType]:
     inner: Any = waits if coro is None else coro()
     frames: list[FrameType] = []
     while inner is not None:
-        if not isinstance(inner, _HOLDERS):  # such as what asks a generator: it does not tell whom
+        kind = _KINDS.get(inner.__class__)
+        if kind is None:  # such as what asks a generator: it does not tell whom
             inner = next((each for each in gc.get_referents(inner) if _runs(each)), None)
             continue
-        frame = _attribute(inner, "frame")
+        frame = getattr(inner, kind[0])
         if frame is not None and not module(frame).startswith(RUNNER):
             frames.append(frame)
-        inner = _attribute(inner, "await")
+        inner = getattr(inner, kind[1])
     return frames
 
 
@@ -83,15 +89,4 @@ def line(frame: FrameType) -> str:
 
 
 def _runs(thing: object) -> bool:
-    return isinstance(thing, _HOLDERS) or type(thing).__name__.startswith("async_generator_")
-
-
-def _attribute(coro: Any, name: str) -> Any:
-    """
-    Return what is called ``cr_...`` of a coroutine, ``ag_...`` and ``gi_...`` of generators.
-    """
-    for prefix in ("cr_", "ag_", "gi_"):
-        value = getattr(coro, prefix + name, None)
-        if value is not None:
-            return value
-    return getattr(coro, "gi_yieldfrom", None) if name == "await" else None
+    return type(thing) in _KINDS or type(thing).__name__.startswith("async_generator_")

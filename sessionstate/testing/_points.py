@@ -66,7 +66,7 @@ class Point:
     """What is done."""
 
     step: int
-    """Before which step of the loop; of which await or value in modes ``throw`` and ``abandon``."""
+    """Before which step of the loop; in ``throw`` the await, as they end, in ``abandon`` the value."""
 
     gap: int = 0
     """Steps until the second cancellation, in mode ``twice``."""
