@@ -229,12 +229,15 @@ class TestLeftAlone:
         ("options", "message"),
         [
             (
-                {"keep": LRUCache(maxsize=3)},
+                {"keep": LRUCache[int, int](maxsize=3)},
                 r"keep= takes a list, not <LRU.*: write keep=\[\.\.\.\]",
             ),
             ({"keep": 3}, r"keep= takes a list, not 3"),
             ({"keep": "app:cache"}, r"keep= takes a list, not 'app:cache'"),
-            ({"keep": [{}]}, r"keep= takes caches of functools and containers .* \{\} is neither"),
+            (
+                {"keep": [set[int]()]},
+                r"keep= takes caches of functools and containers .* set\(\) is neither",
+            ),
             ({"reset": {}}, r"reset= takes a list, not \{\}"),
         ],
     )
