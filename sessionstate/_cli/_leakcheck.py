@@ -220,7 +220,8 @@ def command(
 
     MODULE:FUNCTION makes one request; modules in the current directory are found. It is called
     with the number of the request, if it takes an argument. Between rounds sessions are closed,
-    times to live pass, bounded caches are emptied; what is left then is counted and weighed.
+    times to live pass, caches that keep growing up to a bound are emptied; what is left then is
+    counted and weighed.
 
     Exits with 0 if nothing leaks, 1 if something does, 2 for a wrong option, 3 if the check could
     not be made, or its report not be written, 4 if it cannot be told.
