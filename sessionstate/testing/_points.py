@@ -66,7 +66,10 @@ class Point:
     """What is done."""
 
     step: int
-    """Before which step of the loop; in ``throw`` the await, as they end, in ``abandon`` the value."""
+    """
+    Before which step of the loop; of which await, as they end, in mode ``throw``; of which value in
+    mode ``abandon``.
+    """
 
     gap: int = 0
     """Steps until the second cancellation, in mode ``twice``."""
