@@ -123,6 +123,24 @@ class TestThrow:
         with pytest.raises(ExplorationError, match=r"never retrieved \(Injected\('injected into"):
             explore(forgetful, modes=["throw"])
 
+    def test_hangs(self) -> None:
+        """
+        A scenario that spins after an error hangs, and where the error came is told all the same.
+        """
+
+        async def spins() -> None:
+            try:
+                await asyncio.sleep(1)
+            except Injected:
+                while True:  # noqa: ASYNC110 - spinning is the point
+                    await asyncio.sleep(0)
+
+        for options in ({"modes": ["throw"]}, {"only": "throw@1"}):
+            with pytest.raises(ExplorationError, match="it hangs: livelock") as caught:
+                explore(spins, repeatable=False, **options)  # type: ignore[arg-type]
+            (failure,) = caught.value.exploration.failures
+            assert failure.where.endswith(f"_throw.py:{spins.__code__.co_firstlineno + 2}")
+
     def test_tasks_keep_their_own(self) -> None:
         """
         A task that is driven is what it was: its coroutine, its name and its place are its own.

@@ -121,6 +121,7 @@ class Run:
             except ThreadStarted:
                 pass
             finally:
+                self._note_where()
                 self._close()
                 self._hit.clear()
                 self._others.clear()
@@ -157,7 +158,6 @@ class Run:
             self._until(self._main, within=self.terms.time_limit)
         self._until(within=self.terms.settle)
         watch.stop()
-        self._note_where()
         if self.scenario.check is not None:
             self._ask(self.scenario.check, world)
         stop.set()
