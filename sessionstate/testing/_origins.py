@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from asyncio import runners
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
@@ -43,6 +44,8 @@ LIBRARIES: Final = (
     socket.__file__,
 )
 """Files that make things for others."""
+LOOPS: Final = (OUTERMOST, runners.__file__)  # uvloop's callbacks have no frame of their own
+"""Files that nobody leads to who makes something in a loop."""
 
 
 class Origins:
@@ -142,7 +145,7 @@ class Origins:
 
 def _maker(frame: FrameType | None) -> Site | None:
     """Return the place that leads to *frame*, outside of the libraries."""
-    while frame is not None and frame.f_code.co_filename != OUTERMOST:
+    while frame is not None and frame.f_code.co_filename not in LOOPS:
         if not frame.f_code.co_filename.startswith(LIBRARIES):
             return frame.f_code, frame.f_lasti
         frame = frame.f_back
