@@ -113,6 +113,25 @@ class TestOpening:
         here = f"{HERE} in {self.test_a_write.__qualname__}"
         assert places(opened_by(supervisor["a"]))[0] == here
 
+    async def test_through_ourselves(self, start_supervisor: StartSupervisor) -> None:
+        """
+        Of a stack that leads through us twice only the places of the program are told.
+        """
+        supervisor = await start_supervisor(leak_detection=PARANOID)
+        adopting = SessionMap[str]("adopting", adopt=True)
+
+        def hook(session: Session) -> None:
+            if session.id == "a":
+                adopting["b"] = "agent"
+
+        supervisor.on_open(hook)
+        await supervisor.open("a")
+        test = self.test_through_ourselves.__qualname__
+        assert places(opened_by(supervisor["b"]))[:2] == [
+            f"{HERE} in {test}.<locals>.hook",
+            f"{HERE} in {test}",
+        ]
+
     async def test_the_stack_is_bounded(self, start_supervisor: StartSupervisor) -> None:
         """
         Of a deep stack the innermost eight places are kept.

@@ -5,9 +5,7 @@ The loop that runs by a virtual clock: its two alarms, its doors to the outside,
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -266,65 +264,6 @@ class TestOutside:
             asyncio.set_event_loop(None)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="its loops handle no signals")
-class TestSignals:
-    def test_alarm_that_was_set(self, loop: VirtualLoop) -> None:
-        """
-        An alarm that the loop handles is waited for, and virtual time does not run away.
-        """
-
-        async def main() -> None:
-            rung = asyncio.Event()
-            loop.add_signal_handler(signal.SIGALRM, rung.set)
-            signal.setitimer(signal.ITIMER_REAL, 0.03)
-            await rung.wait()
-            signal.setitimer(signal.ITIMER_REAL, 0.03)
-            rung.clear()
-            async with asyncio.timeout(3600):
-                await rung.wait()
-
-        loop.run_until_complete(main())
-        assert loop.time() < 10
-
-    def test_alarm_that_is_not_the_loop_s(self, loop: VirtualLoop) -> None:
-        """
-        An alarm that somebody else handles, as a limit on the test's time, changes nothing.
-        """
-        before = signal.signal(signal.SIGALRM, lambda *_: None)
-        signal.setitimer(signal.ITIMER_REAL, 60)
-        try:
-            with pytest.raises(DeadlockError, match="no timer is armed"):
-                loop.run_until_complete(forever())
-            loop.run_until_complete(asyncio.sleep(3600))
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-        cancel_all(loop)
-
-    def test_child_that_may_signal(self, clock: VirtualClock, loop: VirtualLoop) -> None:
-        """
-        A child process is waited for where the loop handles signals; without any it is a deadlock.
-        """
-        clock.patience = 20
-
-        async def main() -> int:
-            ended = asyncio.Event()
-            loop.add_signal_handler(signal.SIGCHLD, ended.set)
-            child = subprocess.Popen([sys.executable, "-c", ""])  # noqa: ASYNC220 - nobody's
-            await ended.wait()
-            return child.wait()
-
-        async def alone() -> None:
-            loop.add_signal_handler(signal.SIGTERM, int)
-            await forever()
-
-        assert loop.run_until_complete(main()) == 0
-        clock.patience = 0.2
-        with pytest.raises(DeadlockError):
-            loop.run_until_complete(alone())
-        cancel_all(loop)
-
-
 class TestSteps:
     def test_observer_is_told_of_each_callback(self, loop: VirtualLoop) -> None:
         """
@@ -386,13 +325,6 @@ class TestSteps:
 
         assert VirtualClock().run(main(), eager=True)
         assert not VirtualClock().run(main())
-
-
-async def forever() -> None:
-    """
-    Wait for nobody.
-    """
-    await asyncio.Event().wait()
 
 
 async def spin(seconds: float = 0) -> None:
