@@ -15,8 +15,8 @@ pytest.importorskip("rich")
 
 from click.testing import CliRunner
 
-import sessionstate._cli
 from sessionstate._cli import main
+from tests.leakcheck_program import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,120 +24,6 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-PROGRAM = """
-import asyncio
-import shutil
-from contextlib import asynccontextmanager
-
-from sessionstate import LRUCache, Supervisor, session
-
-seen, cache, tasks = set(), {}, []
-
-
-class Server:
-    async def answer(self):
-        async with session("a", stall_timeout=60):
-            await asyncio.sleep(1)
-
-
-server = Server()
-
-
-@asynccontextmanager
-async def serving():
-    async with Supervisor():
-        yield
-
-
-users = LRUCache(maxsize=10_000)
-
-
-@asynccontextmanager
-async def filled():
-    users["ann"] = 1
-    yield
-
-
-async def reads(number):
-    users[number] = users["ann"]
-
-
-async def leaky(number):
-    seen.add(f"signature-{number:060}")
-
-
-async def tidy(number):
-    await asyncio.sleep(0)
-
-
-async def cached(number):
-    cache[number] = bytes(500)
-
-
-async def waits(number):
-    if number == 25:
-        await asyncio.gather(asyncio.Event().wait())
-
-
-async def spins():
-    while True:
-        await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def never_up():
-    raise OSError("the port is taken")
-    yield
-
-
-@asynccontextmanager
-async def never_down():
-    yield
-    {}["server"]
-
-
-@asynccontextmanager
-async def never_there():
-    await asyncio.Event().wait()
-    yield
-
-
-@asynccontextmanager
-async def silent():
-    try:
-        yield
-    except Exception:
-        pass
-
-
-@asynccontextmanager
-async def group():
-    async with asyncio.TaskGroup():
-        yield
-
-
-def breaks():
-    raise KeyError("cache")
-
-
-async def removes():
-    shutil.rmtree("out", ignore_errors=True)
-
-
-async def raises():
-    raise ValueError("no such tool")
-
-
-async def interrupted():
-    raise KeyboardInterrupt
-
-
-def sync():
-    return 3
-
-
-value = 3
-"""
 QUICK = ("--requests", "20")
 
 
@@ -409,33 +295,3 @@ class TestRefusals:
         assert "Exits with 0 if nothing leaks, 1 if something does" in output
         for option in ("--requests", "--rounds", "--floor", "--setup", "--report", "--real"):
             assert option in output
-
-
-class TestExtra:
-    @pytest.mark.parametrize("script", ["bin/sessionstate", "sessionstate/__main__.py"])
-    def test_without_click_the_command_exits_with_3(
-        self,
-        script: str,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        """
-        The command says in one line what to install: it is no leak that it cannot run.
-        """
-        monkeypatch.setattr(sys, "argv", [script, "leakcheck"])
-        monkeypatch.setitem(sys.modules, "click", None)
-        with pytest.raises(SystemExit) as caught:
-            _ = sessionstate._cli.main
-        assert caught.value.code == 3
-        assert capsys.readouterr().err == (
-            "the sessionstate command needs 'click': pip install 'sessionstate[cli]'\n"
-        )
-
-    def test_without_click_an_import_raises(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        A program that imports the command is not ended.
-        """
-        monkeypatch.setattr(sys, "argv", ["app/__main__.py"])
-        monkeypatch.setitem(sys.modules, "click", None)
-        with pytest.raises(ImportError, match="needs 'click': pip install"):
-            _ = sessionstate._cli.main

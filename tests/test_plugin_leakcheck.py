@@ -224,6 +224,19 @@ class TestLeakcheck:
 
 
 class TestRealLeakcheck:
+    def test_marker_takes_what_leakcheck_takes(self, run: Run) -> None:
+        """
+        The marker knows each option of the check, such as the time that a request may take.
+        """
+        run(
+            """
+            @pytest.mark.sessionstate(time_limit=5)
+            async def test_it(leakcheck, virtual_clock):
+                with pytest.raises(RuntimeError, match="5 s"):
+                    await leakcheck.run(lambda: asyncio.sleep(6))
+            """
+        ).assert_outcomes(passed=1)
+
     def test_finds_a_leak(self, run: Run) -> None:
         """
         A request that leaves a task fails its test, which names the task.

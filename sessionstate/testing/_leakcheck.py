@@ -30,8 +30,6 @@ from ._verdicts import (
     warm_up_rounds,
 )
 
-__all__ = ["Request", "leakcheck"]
-
 FLOOR: Final = 8 * 1024
 FEWEST_ROUNDS: Final = 5
 MOST_WARM_UP: Final = 0.9

@@ -198,9 +198,9 @@ def _several(name: str, things: Iterable[object]) -> list[object]:
     """
     Refuse one thing where a list is wanted: many a cache can be iterated, or is empty.
     """
-    given: Any = things
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise TypeError(f"{name}= takes a list, not {short_repr(given)}: write {name}=[...]")
+    shown = short_repr(things)
+    if isinstance(things, str | Mapping) or not isinstance(things, Iterable):
+        raise TypeError(f"{name}= takes a list, not {shown}: write {name}=[...]")
     return list(things)
 
 

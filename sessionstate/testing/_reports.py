@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import inspect
 import json
 import re
 from dataclasses import replace
@@ -15,8 +16,9 @@ from typing import Any, Final
 import pytest
 
 from ._calibration import calibrate
+from ._drive import Request
 from ._leak_report import LeakReport
-from ._leakcheck import Request, leakcheck
+from ._leakcheck import leakcheck
 from ._verdicts import LeakRow, Verdict, deciding, more_rounds, overall
 from ._virtual_loop import VirtualLoop
 
@@ -24,9 +26,10 @@ UNITS: Final = {"B": 1, "KB": 1024, "MB": 1024**2}
 LIMIT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)\s*/\s*(\d+)")
 FORMATS: Final = (".html", ".json", ".txt")
 COUNTS: Final = ("entries", "tasks", "timers", "listeners", "children")
-OPTIONS: Final = frozenset(
-    {"requests", "rounds", "warm_up", "reset", "advance", "progress", "leak_limit", *COUNTS}
-)
+OPTIONS: Final = {*inspect.signature(leakcheck).parameters, "leak_limit", *COUNTS} - {
+    "request",
+    "floor",  # which the limit stands for
+}
 
 
 class Reports:

@@ -124,7 +124,7 @@ class Sampler:
             group.number = 0
         for container, entries, oldest in self._quiescence.endless:
             where = _made_at(container)
-            key: object = (type(container), where) if where else id(container)
+            key = (type(container).__name__, where) if where else id(container)
             if key not in self._groups:
                 self._groups[key] = Group(container, where, self._rounds)
             group = self._groups[key]
