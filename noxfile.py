@@ -4,6 +4,7 @@ Every check of the project: ``python3 -m pip install nox && python3 -m nox -s te
 Each session makes its own environment, so a machine needs Python and nothing else.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -179,12 +180,17 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def stress(session: nox.Session) -> None:
     """
-    Every scenario disturbed at every point, within a budget, and the long forms of the tests.
+    Every scenario disturbed at every point, 100,000 state machines, the long forms of the tests.
 
-    For example ``nox -s stress -- --budget 10m``; the options are those of the scenarios' program.
+    For example ``nox -s stress -- --budget 10m``, for the scenarios and for the machines each; the
+    other options are those of the scenarios' program.
     """
     install(session, "test", extras="demo,examples")
     session.run("python", "-m", "tests.stress", *session.posargs)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--budget")
+    budget = parser.parse_known_args(session.posargs)[0].budget
+    session.run("python", "-m", "tests.machines", *(["--budget", budget] if budget else []))
     session.run("pytest", "-m", "stress")
 
 
