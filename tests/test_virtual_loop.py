@@ -129,32 +129,6 @@ class TestAlarms:
             loop.remove_reader(left)
         cancel_all(loop)
 
-    def test_peers_that_talk_at_length_are_no_livelock(
-        self, clock: VirtualClock, loop: VirtualLoop
-    ) -> None:
-        """
-        Two sockets may keep each other ready for longer than a single one might be.
-        """
-        clock.most_steps = 500
-        left, right = socket.socketpair()
-        turns = iter(range(5 * clock.most_steps))
-        done = loop.create_future()
-
-        def answer(mine: socket.socket) -> None:
-            mine.recv(1)
-            if next(turns, None) is None:
-                done.set_result(None)
-            else:
-                mine.send(b"x")
-
-        with left, right:
-            for each in (left, right):
-                loop.add_reader(each, answer, each)
-            right.send(b"x")
-            loop.run_until_complete(done)
-            for each in (left, right):
-                loop.remove_reader(each)
-
 
 class TestOutside:
     def test_thread_wakes_the_loop(self, loop: VirtualLoop) -> None:

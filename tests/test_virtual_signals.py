@@ -55,7 +55,7 @@ class TestSignals:
         """
         An alarm that somebody else handles, as a limit on the test's time, changes nothing.
         """
-        monkeypatch.setattr("sessionstate.testing._virtual_loop._has_children", lambda: False)
+        monkeypatch.setattr("sessionstate.testing._outsiders._has_children", lambda: False)
         loop.add_signal_handler(signal.SIGTERM, int)
         before = signal.signal(signal.SIGALRM, lambda *_: None)
         signal.setitimer(signal.ITIMER_REAL, 60)

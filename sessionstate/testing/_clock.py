@@ -59,7 +59,7 @@ class VirtualClock:
         self.patience = patience
         self.most_steps = most_steps
         self._now = float(start)
-        self._allowed = -math.inf
+        self._told: list[float] = []
 
     def __call__(self) -> float:
         """
@@ -93,7 +93,9 @@ class VirtualClock:
         """
         Let *seconds* go by, and everything that is due until then, and at their end, be done.
 
-        Timers ring one after the other, each at its own time.
+        Timers ring one after the other, each at its own time. Peers of open sockets have some real
+        milliseconds to say something at each of these; for processes, jobs and threads it waits in
+        earnest.
 
         Cancellation: time stays where it is.
 
@@ -111,11 +113,12 @@ class VirtualClock:
         if when > self._now:
             future = loop.create_future()
             handle = loop.call_at(when, _set_result, future)
-            self._allowed = max(self._allowed, when)
+            self._told.append(when)
             try:
                 await future
             finally:
                 handle.cancel()
+                self._told.remove(when)
         await self.settle()
 
     async def settle(self, *, rounds: int = 10_000) -> None:
@@ -170,7 +173,10 @@ class VirtualClock:
     # For the loop
 
     def _may_move_to(self, when: float) -> bool:
-        return self.autojump or when <= self._allowed
+        return self.autojump or self._is_told(when)
+
+    def _is_told(self, when: float) -> bool:
+        return any(when <= each for each in self._told)
 
     def _move(self, when: float) -> None:
         self._now = max(self._now, when)

@@ -19,14 +19,12 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
-import signal
 import sys
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from ._outside import _has_children
+from ._outsiders import Outsiders
 from ._places import waits_at
 
 if TYPE_CHECKING:
@@ -42,6 +40,8 @@ SLICE = 0.02
 
 RESOLUTION = 1e-9
 STILL = 0.001
+TALK = 0.1
+"""Share of the steps of a livelock after which peers who talk on take their real time."""
 
 
 class DeadlockError(RuntimeError):
@@ -179,17 +179,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.clock = clock
         self.observer: Observer | None = None
         self.tasks_made = 0
-        self._jobs = 0
         self._silent_since: float | None = None
         self._still_since = clock.now
+        self._still_real = time.monotonic()
         self._still_steps = 0
+        self._talked = 0.0
+        self.longest_talk = math.inf
+        """Real seconds in which somebody outside may keep the loop from ever being idle."""
         self._seen: list[tuple[selectors.SelectorKey, int]] = []
-        self._bystanders = frozenset(threading.enumerate())
         selector = _Selector()
         super().__init__(selector)
         self._clock_resolution = RESOLUTION
         self._ready = _Ready(self)
-        self._inside = len(selector.get_map())
+        self._outsiders = Outsiders(self, selector)
         selector.loop = self
         # By name: 3.11 has none, and type checkers look with it in mind. Of its very own kind:
         # anyio looks at the factory's code.
@@ -235,42 +237,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         Do what the base does, and count the job as outside until it is done.
         """
         future = super().run_in_executor(executor, func, *args)
-        self._jobs += 1
+        self._outsiders.jobs += 1
         future.add_done_callback(self._job_done)
         return future
 
     def _job_done(self, _: asyncio.Future[Any]) -> None:
-        self._jobs -= 1
+        self._outsiders.jobs -= 1
 
     @property
     def threads(self) -> list[str]:
         """
         The names of the threads that were started since the loop was made, and could wake it.
         """
-        newer = [t for t in threading.enumerate() if t not in self._bystanders]
-        return [t.name for t in newer if not _is_idle_worker(t)]
-
-    def _outside(self, fds: int) -> str:
-        """
-        Return who could still wake the loop from outside, or an empty string.
-        """
-        if fds > self._inside:
-            return f"{fds - self._inside} file descriptors"
-        if self._jobs:
-            return f"{self._jobs} executor jobs"
-        threads = self.threads
-        return f"threads {threads}" if threads else self._signals()
-
-    def _signals(self) -> str:
-        """
-        Return who could send a signal that the loop handles, as far as that can be known.
-        """
-        handled = getattr(self, "_signal_handlers", ())  # Windows has none
-        if not handled:
-            return ""
-        if signal.SIGALRM in handled and signal.getitimer(signal.ITIMER_REAL)[0]:
-            return "an alarm"
-        return "child processes" if _has_children() else ""
+        return self._outsiders.threads
 
     def _virtual_select(
         self, real: selectors.BaseSelector, timeout: float | None
@@ -280,11 +259,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """
         self._watch_steps()
         # Ask before polling: a thread that is gone by now has written to the self-pipe already.
-        outside = "" if timeout == 0 else self._outside(len(real.get_map()))
+        outside = "" if timeout == 0 else self._outsiders.named(real)
         events, before = real.select(0), self._seen
         self._seen = events
-        if events and events != before:  # somebody made progress
-            self._still_steps = 0
+        if events and events != before:
+            self._hear()
         if events or timeout == 0:
             self._silent_since = None
             return events
@@ -313,10 +292,31 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._move(self.time() + after - before)
         if events:
             self._silent_since = None
+        elif (
+            timeout is not None
+            and self.clock._is_told(self._scheduled[0].when())
+            and self._outsiders.are_peers(real)
+        ):
+            self._move(self._scheduled[0].when())
         elif after - self._silent_since > self.clock.patience:
             what = f"deadlock: {self.clock.patience} s without a sign of {outside}"
-            raise DeadlockError(self._describe(what))
+            advice = "beside these time is real, until you await clock.advance(seconds)"
+            raise DeadlockError(self._describe(f"{what}: {advice}"))
         return events
+
+    def _hear(self) -> None:
+        """
+        Take note that somebody outside makes progress: time goes on for who never stops talking.
+        """
+        if self._still_steps < TALK * self.clock.most_steps or not self.clock.autojump:
+            return
+        talked = time.monotonic() - self._still_real
+        self._talked += talked
+        if self._talked > self.longest_talk:
+            what = f"livelock: {self.longest_talk:g} real seconds in which"
+            fds = [key.fd for key, _ in self._seen]
+            raise LivelockError(self._describe(f"{what} file descriptors {fds} were never silent"))
+        self._move(self.time() + talked)
 
     def _move(self, when: float) -> None:
         self.clock._move(when)
@@ -326,6 +326,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _watch_steps(self) -> None:
         if self.time() - self._still_since >= STILL:
             self._still_since = self.time()
+            self._still_real = time.monotonic()
             self._still_steps = 0
         self._still_steps += 1
         if self._still_steps > self.clock.most_steps:
@@ -364,15 +365,3 @@ def _lazy(constructor: Callable[..., asyncio.Task[Any]]) -> Callable[..., asynci
         return constructor(coro, loop=loop, **options)
 
     return factory
-
-
-def _is_idle_worker(thread: threading.Thread) -> bool:
-    """
-    Tell whether nothing is to be expected from *thread*.
-
-    Executor jobs are counted, so their threads are not; anyio's workers say when they are idle.
-    """
-    module = sys.modules.get("concurrent.futures.thread")
-    if thread in getattr(module, "_threads_queues", ()):
-        return True
-    return thread in getattr(thread, "idle_workers", ())
