@@ -31,6 +31,8 @@ from ._watch import Step, Task, Watch
 
 MOST_STEPS: Final = 20_000
 """Iterations of the loop without a millisecond going by that are taken for a livelock."""
+LONGEST_TALK: Final = 10.0
+"""Real seconds that sockets may keep a run busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Run:
         self._loop = (
             self._clock.new_eager_event_loop() if terms.eager else self._clock.new_event_loop()
         )
+        self._loop.longest_talk = LONGEST_TALK
         self._loop.set_exception_handler(self._complain)
         self._watch = Watch(self._loop, self._before_step, record=record, thrower=self._thrower)
         self._main: Task | None = None
