@@ -65,6 +65,8 @@ class Expiry:
             name=f"{supervisor.name}: expiry",
             context=supervisor._context.copy(),
         )
+        # Who drops a supervisor is told of that once already.
+        self._task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._task.add_done_callback(self._died, context=supervisor._context)
 
     def stop(self) -> None:

@@ -70,7 +70,6 @@ def runs(pytester: pytest.Pytester) -> Iterator[Run]:
         for supervisor in supervisors():
             if supervisor not in before:
                 abandon(supervisor)
-                supervisor._expiry._task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 def text(result: pytest.RunResult) -> str:

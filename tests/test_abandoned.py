@@ -338,3 +338,17 @@ class TestAbandon:
 
         drop(runner.run(begin(lambda _: None)))
         runner.run(main())
+
+    def test_nothing_else_complains(self) -> None:
+        """
+        Who drops a supervisor with its loop hears of that from it, and not from its hidden tasks.
+        """
+        told: list[object] = []
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda _, context: told.append(context))
+        supervisor = loop.run_until_complete(begin(lambda supervisor: supervisor.open("a")))
+        loop.close()
+        drop(supervisor)
+        del supervisor
+        gc.collect()
+        assert told == []
