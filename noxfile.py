@@ -183,7 +183,7 @@ def stress(session: nox.Session) -> None:
     Every scenario disturbed at every point, 100,000 state machines, the long forms of the tests.
 
     For example ``nox -s stress -- --budget 10m``, for the scenarios and for the machines each; the
-    other options are those of the scenarios' program.
+    other options are those of the scenarios' program. The long tests take their five minutes.
     """
     install(session, "test", extras="demo,examples")
     session.run("python", "-m", "tests.stress", *session.posargs)
