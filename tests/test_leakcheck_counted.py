@@ -62,6 +62,30 @@ class TestCounted:
         assert leak.example == "pump 0, Event.wait"
         assert "locks.py:" in leak.where
 
+    def test_types_that_compare(self) -> None:
+        """
+        A type may compare as it likes, and not be hashable.
+        """
+
+        class Alike(type):
+            __hash__ = None  # type: ignore[assignment]
+
+            def __eq__(cls, other: object) -> bool:
+                return True
+
+        class Thing(metaclass=Alike):
+            def __init__(self) -> None:
+                self.me = self
+
+        things: list[Thing] = []
+        kept: list[asyncio.Task[Any]] = []
+
+        async def request(number: int) -> None:
+            things[:] = [Thing()]
+            kept.append(asyncio.create_task(asyncio.Event().wait()))
+
+        self.found(request, "asyncio tasks")
+
     @pytest.mark.real_loop
     def test_tasks_that_never_rest(self) -> None:
         """

@@ -24,7 +24,8 @@ from ._reprs import short_repr
 Cache: Final[type[Any]] = type(lru_cache(len))
 Kept = Any
 """A container, a guard, or a cache of functools."""
-KEPT: Final = frozenset({Container, ReplayGuard, Cache, Session})
+KEPT: Final = frozenset(map(id, (Container, ReplayGuard, Cache, Session)))
+"""By `id`: somebody's types may compare as they like, or not at all."""
 Task = asyncio.Task[Any]
 
 
@@ -101,12 +102,13 @@ class Counts:
         Find the containers, caches and closed sessions that the collector knows.
         """
         self._closed.clear()
-        wanted: dict[type, bool] = {}  # a look at a type is dear, among a million objects
+        wanted: dict[int, bool] = {}  # a look at a type is dear, among a million objects
         everything: list[object] = gc.get_objects()
         for each in everything:
-            known = wanted.get(type(each))
+            name = id(type(each))
+            known = wanted.get(name)
             if known is None:
-                known = wanted[type(each)] = not KEPT.isdisjoint(type(each).__mro__)
+                known = wanted[name] = not KEPT.isdisjoint(map(id, type(each).__mro__))
             if not known:
                 continue
             if not isinstance(each, Session):
