@@ -96,6 +96,27 @@ class TestNoLeaks:
         finally:
             gc.enable()
 
+    async def test_forgotten_task(self) -> None:
+        """
+        A task that nothing but a cycle holds is left, though nobody will ever wake it.
+        """
+
+        class Hub:
+            def __init__(self) -> None:
+                self.queue: asyncio.Queue[int] = asyncio.Queue()
+                self.worker = asyncio.create_task(self.run(), name="worker")
+
+            async def run(self) -> None:
+                await self.queue.get()
+
+        with pytest.raises(LeftoverError, match=r"asyncio task worker: .*Hub\.run"):
+            async with no_leaks():
+                Hub()
+                await asyncio.sleep(0)
+        (worker,) = (each for each in asyncio.all_tasks() if each.get_name() == "worker")
+        worker.cancel()
+        await asyncio.wait([worker])
+
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what is open")
     def test_without_a_loop(self) -> None:
         """
@@ -141,9 +162,13 @@ class TestNoLeaks:
     @pytest.mark.parametrize(
         ("options", "error", "words"),
         [
-            ({"ignore": "session *"}, TypeError, r"write|\['session \*'\]"),
-            ({"settle": -1}, ValueError, "at least 0, not -1"),
-            ({"settle": float("nan")}, ValueError, "not nan"),
+            ({"ignore": "session *"}, TypeError, r"write ignore=\['session \*'\]"),
+            ({"ignore": 12}, TypeError, "must be a list of patterns, not 12"),
+            ({"ignore": ["a", 3]}, TypeError, "a pattern to ignore is text, not 3"),
+            ({"settle": -1}, ValueError, "settle is -1: it is a finite number of seconds, 0 or"),
+            ({"settle": float("nan")}, ValueError, "settle is nan: "),
+            ({"settle": float("inf")}, ValueError, "settle is inf: "),
+            ({"settle": "1"}, TypeError, "settle is a number of seconds, not '1'"),
         ],
     )
     def test_bad_input(self, options: dict[str, Any], error: type[Exception], words: str) -> None:

@@ -19,7 +19,7 @@ import pytest
 from sessionstate import SessionMap, Supervisor
 from sessionstate._resources import Callback
 from sessionstate.testing import Leftover, LeftoverError, VirtualClock, census, no_leaks
-from sessionstate.testing._origins import SPARE, Origins, defined_at, origins
+from sessionstate.testing._origins import SPARE, defined_at, origins
 from tests.test_leftovers import Emitter
 from tests.traces import nothing
 
@@ -251,36 +251,7 @@ class TestForeign:
         assert age >= 0
 
 
-class TestPatches:
-    def test_none_is_left(self) -> None:
-        """
-        Nothing is patched but while somebody checks, however many do.
-        """
-        plain, depth = Callback.__init__, sys.get_coroutine_origin_tracking_depth()
-        notes = Origins()
-        notes.begin(tasks=False)
-        assert Callback.__init__ is not plain
-        assert sys.get_coroutine_origin_tracking_depth() == depth
-        notes.begin(tasks=True)
-        assert sys.get_coroutine_origin_tracking_depth() > depth
-        notes.end()
-        assert Callback.__init__ is not plain
-        notes.end()
-        assert Callback.__init__ is plain
-        assert sys.get_coroutine_origin_tracking_depth() == depth
-
-    def test_with_the_first_supervisor(self) -> None:
-        """
-        Coroutines are followed from the first supervisor on, unless they are from the beginning.
-        """
-        depth = sys.get_coroutine_origin_tracking_depth()
-        notes = Origins()
-        notes.begin(tasks=False)
-        Supervisor(default=False)
-        assert sys.get_coroutine_origin_tracking_depth() > depth
-        notes.end()
-        assert sys.get_coroutine_origin_tracking_depth() == depth
-
+class TestPlaces:
     async def test_what_the_loop_itself_makes(self, s: Session) -> None:
         """
         What no code of the program's leads to has no place but that of its session.

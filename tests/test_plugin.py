@@ -105,7 +105,7 @@ class TestWhatIsLeft:
 
     def test_foreign_tasks(self, run: Run) -> None:
         """
-        A task that nobody ends is seen before its loop is closed, and named with its place.
+        A task that nobody ends is seen before its loop is closed, even if it was forgotten.
         """
         result = run(
             """
@@ -114,11 +114,15 @@ class TestWhatIsLeft:
 
             async def test_leaves():
                 kept.append(asyncio.create_task(pump(), name="pump-1"))
+
+            async def test_forgets():
+                asyncio.create_task(asyncio.Event().wait(), name="waits-1")
             """,
             "--sessionstate=strict",
         )
-        result.assert_outcomes(passed=1, errors=1)
+        result.assert_outcomes(passed=2, errors=2)
         assert "  asyncio task pump-1: pump: it waits at " in text(result)
+        assert "  asyncio task waits-1: Event.wait: it " in text(result)
 
     def test_what_is_about_to_end(self, run: Run) -> None:
         """

@@ -144,7 +144,8 @@ class TestModes:
             ("", "-osessionstate=loud", "must be one of 'strict'"),
             ("", "--sessionstate-report=it.pdf", "'it.pdf' must end with .html, .json, .txt"),
             ("", "--sessionstate-report=it", "'it' must end with .html"),
-            ("", "-osessionstate_settle=long", "at least 0, not 'long'"),
+            ("", "-osessionstate_settle=long", "sessionstate_settle is a number of seconds, not "),
+            ("", "-osessionstate_settle=inf", "sessionstate_settle is inf: it is a finite number"),
         ],
     )
     def test_bad_input(self, run: Run, marker: str, option: str, words: str) -> None:

@@ -17,7 +17,18 @@ from typing import Any, Final
 
 from sessionstate import supervisors
 
-from ._leftovers import Census, Key, Leftover, Loop, activity, census, ignored, kept
+from ._leftovers import (
+    Census,
+    Found,
+    Key,
+    Leftover,
+    Loop,
+    activity,
+    census,
+    ignored,
+    kept,
+    tasks_of,
+)
 from ._origins import origins
 from ._settling import settle, settle_outside
 
@@ -90,18 +101,19 @@ class Check:
             return
         earlier = self._earlier()
 
-        def look() -> list[Leftover]:
-            return kept(loop).since(earlier)
+        def look() -> Found:
+            return kept(loop)._new(earlier)
 
-        alive = supervisors()  # or a dropped one would be gone before anybody looked
+        # Or a dropped one would be gone before anybody looked.
+        alive = [*supervisors(), *tasks_of(look())]
         if self._runs_in_loop:
             with suppress(RuntimeError):  # somebody has stopped it
                 loop.run_until_complete(settle(look, self._settle))
-        before = kept(loop)._new(earlier)
+        before = look()
         try:
             close()
         finally:
-            after = kept(loop)._new(earlier)
+            after = look()
             for key, leftover in before.items():
                 # Tasks of the test's own loop are its own; asyncio.run() in it cancels by design.
                 if self._runs_in_loop if leftover.kind == TASK else key in after:
@@ -120,7 +132,7 @@ class Check:
         self._released: set[Key] = set()
         self._before = census(*self._open_loops())
         self._note_no_more()
-        origins.begin(tasks=always)
+        origins.begin(others=always or bool(supervisors()))
         self._noting = True
 
     def _note_no_more(self) -> None:
@@ -146,19 +158,19 @@ class Check:
     def end(self, ignore: Iterable[str]) -> list[Leftover]:
         """Return what the test leaves."""
         patterns = tuple(ignore)
-        left: list[Leftover] = []
+        left: Found = {}
         if self._concerns():
             earlier, loops = self._earlier(), self._open_loops()
 
-            def look() -> list[Leftover]:
-                found = census(*loops).since(earlier, ignore=patterns)
-                return [each for each in found if _name(each) not in self._gone_with_loop]
+            def look() -> Found:
+                found, gone = census(*loops)._new(earlier, patterns), self._gone_with_loop
+                return {key: each for key, each in found.items() if _name(each) not in gone}
 
             left = settle_outside(look, loops, self._settle)
         self._before = None
         self._note_no_more()
         gone, self._gone_with_loop = self._gone_with_loop, {}
-        return [each for each in gone.values() if not ignored(each, patterns)] + left
+        return [each for each in gone.values() if not ignored(each, patterns)] + [*left.values()]
 
     def _concerns(self) -> bool:
         return self._always or activity() != self._activity

@@ -12,10 +12,10 @@ import asyncio
 import re
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import psutil
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 Loop = asyncio.AbstractEventLoop
 Key = tuple[object, ...]
-
+Found = dict[Key, "Leftover"]
 
 PASSING: Final = re.compile(r"\bTask-\d+\b|\b0x[0-9A-Fa-f]+\b|(?<=:)\[\d+\]$")
 """What no other run has again: numbers of tasks, addresses, inodes of pipes."""
@@ -149,7 +149,7 @@ class Census:
 
     __slots__ = ("_found",)
 
-    def __init__(self, found: dict[Key, Leftover]) -> None:
+    def __init__(self, found: Found) -> None:
         self._found = found
 
     def __len__(self) -> int:
@@ -158,7 +158,7 @@ class Census:
     def __repr__(self) -> str:
         return f"<Census of {len(self)}>"
 
-    def since(self, earlier: Census, *, ignore: Iterable[str] = ()) -> list[Leftover]:
+    def since(self, earlier: Census, *, ignore: Collection[str] = ()) -> list[Leftover]:
         """
         Return what is here and was not *earlier*, in the order of looking.
 
@@ -167,13 +167,13 @@ class Census:
             ignore: Patterns, as of `fnmatch`, of what is left out: ``"session chat-*"``,
                 ``"asyncio task *"``, ``"*/pool.py:*"``.
         """
-        patterns = tuple(ignore)
-        return [each for each in self._new(earlier).values() if not ignored(each, patterns)]
+        return list(self._new(earlier, patterns(ignore)).values())
 
-    # For the plugin
+    # For the checks
 
-    def _new(self, earlier: Census) -> dict[Key, Leftover]:
-        return {key: each for key, each in self._found.items() if key not in earlier._found}
+    def _new(self, earlier: Census, ignore: tuple[str, ...] = ()) -> Found:
+        new = {key: each for key, each in self._found.items() if key not in earlier._found}
+        return {key: each for key, each in new.items() if not ignored(each, ignore)}
 
     def _with(self, others: Iterable[Census]) -> Census:
         found = dict(self._found)
@@ -182,9 +182,28 @@ class Census:
         return Census(found)
 
 
-def ignored(leftover: Leftover, patterns: Iterable[str]) -> bool:
-    """Tell whether one of *patterns* fits."""
-    return any(leftover.matches(pattern) for pattern in patterns)
+def patterns(given: object) -> tuple[str, ...]:
+    """Return the patterns of what may be left, or say what to write instead."""
+    if isinstance(given, str) or not isinstance(given, Collection):
+        one = given if isinstance(given, str) else short_repr(given)
+        raise TypeError(
+            f"ignore must be a list of patterns, not {short_repr(given)}: write ignore=[{one!r}]"
+        )
+    known = cast("Collection[object]", given)
+    for each in known:
+        if not isinstance(each, str):
+            raise TypeError(f"a pattern to ignore is text, not {short_repr(each)}")
+    return tuple(map(str, known))
+
+
+def ignored(leftover: Leftover, ignore: Iterable[str]) -> bool:
+    """Tell whether one of the patterns fits."""
+    return any(leftover.matches(pattern) for pattern in ignore)
+
+
+def tasks_of(found: Found) -> list[object]:
+    """Return the tasks among it: what nobody else holds would be gone with the next collection."""
+    return [cast("weakref.ref[object]", ref)() for kind, ref, *_ in found if kind == "task"]
 
 
 def listed(title: str, leftovers: Iterable[Leftover]) -> str:

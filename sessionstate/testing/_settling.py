@@ -7,17 +7,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, repeat
 from types import TracebackType
 from typing import Final, Self
 
-from ._leftovers import Census, Leftover, LeftoverError, census
+from ._leftovers import Census, Found, LeftoverError, census, patterns, tasks_of
+from ._options import seconds
 from ._origins import origins
 from ._virtual_loop import VirtualLoop
 
 Loop = asyncio.AbstractEventLoop
-Look = Callable[[], list[Leftover]]
+Look = Callable[[], Found]
 
 PAUSES: Final = (0.0, 0.001, 0.005, 0.02)
 LAST: Final = 0.1
@@ -35,13 +36,14 @@ def pauses(most: float) -> Iterator[float]:
             return
 
 
-async def settle(look: Look, most: float = SETTLE) -> list[Leftover]:
+async def settle(look: Look, most: float = SETTLE) -> Found:
     """
     Look until nothing is left, for *most* seconds of the loop's time; return what is left then.
     """
     left = look()
     if not left:
         return left
+    alive = tasks_of(left)
     gc.collect()
     loop = asyncio.get_running_loop()
     moves = not isinstance(loop, VirtualLoop) or loop.clock.autojump
@@ -52,16 +54,18 @@ async def settle(look: Look, most: float = SETTLE) -> list[Leftover]:
         left = look()
         if not left:
             break
+    del alive
     return left
 
 
-def settle_outside(look: Look, loops: Iterable[Loop] = (), most: float = SETTLE) -> list[Leftover]:
+def settle_outside(look: Look, loops: Iterable[Loop] = (), most: float = SETTLE) -> Found:
     """
     Same as `settle`, but where no loop runs: *loops*, which others made, are run meanwhile.
     """
     left = look()
     if not left:
         return left
+    alive = tasks_of(left)
     gc.collect()
     for loop in loops:
         left = loop.run_until_complete(settle(look, most))
@@ -70,6 +74,7 @@ def settle_outside(look: Look, loops: Iterable[Loop] = (), most: float = SETTLE)
             break
         time.sleep(pause)
         left = look()
+    del alive
     return left
 
 
@@ -87,18 +92,17 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
         settle: Seconds for what is about to end.
 
     Raises:
+        TypeError: If *ignore* is no list of texts, or *settle* no number.
+        ValueError: If *settle* is negative or not finite.
         LeftoverError: If something is left.
         RuntimeError: If ``with`` is written where a loop runs.
 
     .. versionadded:: 0.1
     """
 
-    def __init__(self, *, ignore: Iterable[str] = (), settle: float = SETTLE) -> None:
-        if isinstance(ignore, str):
-            raise TypeError(f"ignore must be a list of patterns, not {ignore!r}: [{ignore!r}]")
-        if not settle >= 0:
-            raise ValueError(f"settle must be a number of seconds, at least 0, not {settle!r}")
-        self._ignore = tuple(ignore)
+    def __init__(self, *, ignore: Collection[str] = (), settle: float = SETTLE) -> None:
+        seconds("settle", settle, none=False, zero=True)
+        self._ignore = patterns(ignore)
         self._settle = settle
         self._before: Census | None = None
 
@@ -139,18 +143,19 @@ class no_leaks:  # noqa: N801 - it is written as a function, as contextlib's are
 
     def _begin(self) -> Self:
         self._before = census()
-        origins.begin(tasks=True)
+        origins.begin(others=True)
         return self
 
-    def _look(self) -> list[Leftover]:
+    def _look(self) -> Found:
         assert self._before is not None
-        return census().since(self._before, ignore=self._ignore)
+        return census()._new(self._before, self._ignore)
 
 
-def _answer(left: list[Leftover], error: BaseException | None) -> None:
+def _answer(left: Found, error: BaseException | None) -> None:
     """Raise what is left, or note it on the *error* that is on its way."""
     if not left:
         return
+    answer = LeftoverError(list(left.values()))
     if error is None:
-        raise LeftoverError(left)
-    error.add_note(str(LeftoverError(left)))
+        raise answer
+    error.add_note(str(answer))

@@ -7,15 +7,16 @@ It is installed with sessionstate, and leaves tests alone that open nothing of i
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Generator
-from math import inf
+from collections.abc import Generator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import pytest
 
 from ._check import Check
-from ._leftovers import Leftover, listed
+from ._leftovers import Leftover, listed, patterns
 from ._loops import Clocks, is_async
+from ._options import seconds
 from ._reports import OPTIONS, LeakCheck, Reports
 from ._reprs import short_repr
 
@@ -124,12 +125,12 @@ class Plugin:
         self._begun = False
         try:
             mode, _ = self._of(item)
-        except pytest.UsageError:  # of a marker that the collection did not refuse
+            if mode != "off":
+                self._check.begin(always=mode != "auto", runs_in_loop=is_async(item))
+                self._begun = True
+        except Exception:  # such as of a marker that the collection did not refuse
             yield  # or the tear-down of others would fail as well
             raise
-        if mode != "off":
-            self._check.begin(always=mode != "auto", runs_in_loop=is_async(item))
-            self._begun = True
         result = yield
         self.clocks.check(item)
         return result
@@ -217,9 +218,9 @@ class Plugin:
         mode: Mode = self._mode
         ignore = list(self._ignore)
         for mark in reversed(list(item.iter_markers("sessionstate"))):
-            given, patterns = _read(mark, item.nodeid)
+            given, more = _read(mark, item.nodeid)
             mode = given or mode
-            ignore += patterns
+            ignore += more
         return mode, ignore
 
     def _left(self, item: pytest.Item) -> str:
@@ -233,12 +234,12 @@ class Plugin:
 
 def told(test: str, left: list[Leftover]) -> str:
     """Return what people read of a test that left something."""
-    patterns = [*dict.fromkeys(each.pattern for each in left)][:SUGGESTED]
-    advice = ADVICE.format(patterns=json.dumps(patterns, ensure_ascii=False))
+    suggested = [*dict.fromkeys(each.pattern for each in left)][:SUGGESTED]
+    advice = ADVICE.format(patterns=json.dumps(suggested, ensure_ascii=False))
     return f"{listed(f'{test} left open', left)}\n{advice}"
 
 
-def _read(mark: pytest.Mark, test: str) -> tuple[Mode | None, list[str]]:
+def _read(mark: pytest.Mark, test: str) -> tuple[Mode | None, tuple[str, ...]]:
     """Return the mode that a marker of *test* gives, if any, and what it lets stay."""
     unknown = [each for each in mark.kwargs if each not in KEYWORDS]
     if unknown:
@@ -252,19 +253,11 @@ def _read(mark: pytest.Mark, test: str) -> tuple[Mode | None, list[str]]:
             f"{test}: @pytest.mark.sessionstate takes one mode, not {short_repr(tuple(modes))}: "
             f"patterns are given as ignore=[...]"
         )
-    patterns: object = mark.kwargs.get("ignore", ())
-    if isinstance(patterns, str) or not isinstance(patterns, Collection):
-        given = patterns if isinstance(patterns, str) else short_repr(patterns)
-        raise pytest.UsageError(
-            f"{test}: ignore must be a list of patterns, not {short_repr(patterns)}: write "
-            f"ignore=[{given!r}]"
-        )
-    known = cast("Collection[object]", patterns)
-    for each in known:
-        if not isinstance(each, str):
-            raise pytest.UsageError(f"{test}: a pattern to ignore is text, not {short_repr(each)}")
     mode = _mode(modes[0], f"{test}: ") if modes else None
-    return mode, [str(each) for each in known]
+    try:
+        return mode, patterns(mark.kwargs.get("ignore", ()))
+    except TypeError as error:
+        raise pytest.UsageError(f"{test}: {error}") from None
 
 
 def _mode(given: object, where: str = "") -> Mode:
@@ -277,15 +270,14 @@ def _mode(given: object, where: str = "") -> Mode:
 
 
 def _settle(given: str) -> float:
+    number: Any = given
+    with suppress(ValueError):
+        number = float(given)
     try:
-        seconds = float(given)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < inf:
-        raise pytest.UsageError(
-            f"sessionstate_settle must be a number of seconds, at least 0, not {given!r}"
-        )
-    return seconds
+        seconds("sessionstate_settle", number, none=False, zero=True)
+    except (TypeError, ValueError) as error:
+        raise pytest.UsageError(str(error)) from None
+    return float(number)
 
 
 def _plugin(request: pytest.FixtureRequest) -> Plugin:
