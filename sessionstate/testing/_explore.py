@@ -7,15 +7,17 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, Final
 
 from ._garbage import frozen
-from ._options import chosen_modes, one_point, patterns, seconds, whole
+from ._options import chosen_modes, errors, functions, one_point, patterns, seconds, whole
 from ._points import Mode, Point, points
 from ._run import Run, Terms
 from ._scenario import Scenario
@@ -25,6 +27,15 @@ REPEATED: Final = 10
 
 SHOWN: Final = 8
 """Failures that the message of an `ExplorationError` tells in full."""
+
+ADVICE: Final = (
+    "A step cannot be found again then. Look for sets of tasks (use dicts), sets of coroutines "
+    "(asyncio.as_completed makes one: give it tasks), random numbers without a seed, real time, "
+    "threads, and what one run leaves for the next (make it in setup=); with real processes or "
+    "sockets, explore(..., repeatable=False)"
+)
+
+_ALONE: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +176,8 @@ def explore(
             it has no point at which to inject anything.
         TypeError: If an argument is of a kind that makes no sense, or
         ValueError: If its value makes none.
-        RuntimeError: In a running event loop: each run has its own.
+        RuntimeError: In a running event loop, as each run has its own; while another thread
+            explores.
 
     .. versionadded:: 0.1
     """
@@ -174,6 +186,7 @@ def explore(
         raise TypeError(
             f"a scenario is an async function, to be called anew each time, not {scenario!r}"
         )
+    functions(check=check, setup=setup)
     wanted, point = chosen_modes(modes), one_point(only)
     whole("seed", seed)
     if most is not None:
@@ -188,10 +201,10 @@ def explore(
         repeatable=repeatable,
         settle=settle,
         time_limit=time_limit,
-        raises=raises if isinstance(raises, tuple) else (raises,),
+        raises=errors(raises),
         ignore=patterns(ignore),
     )
-    with frozen():
+    with _alone(), frozen():
         exploration = _explored(
             described,
             terms,
@@ -280,10 +293,7 @@ def _calm(scenario: Scenario, terms: Terms) -> Run:
     difference = _difference(run, second)
     if difference:
         raise ScenarioError(
-            f"{scenario.name} does not go the same way twice: {difference}. A step cannot be found "
-            f"again then. Look for sets of tasks (use dicts), random numbers without a seed, real "
-            f"time, threads, and what one run leaves for the next (make it in setup=); with real "
-            f"processes or sockets, explore(..., repeatable=False)"
+            f"{scenario.name} does not go the same way twice: {difference}. {ADVICE}"
         )
     return run
 
@@ -316,7 +326,9 @@ def _disturb(
     if again:
         difference = _difference(run, Run(scenario, terms, point).go())
         if difference:
-            problems.append(f"the same injection goes another way the next time: {difference}")
+            problems.append(
+                f"the same injection goes another way the next time: {difference}. {ADVICE}"
+            )
     if not problems:
         return None
     return Failure(scenario.name, point, run.waited_at, tuple(problems))
@@ -328,8 +340,12 @@ def _difference(one: Run, other: Run) -> str:
     """
     for number, (first, second) in enumerate(zip_longest(one.trace, other.trace), 1):
         if first != second:
-            over = "nothing, as it was over"
-            return f"step {number} was first {first or over}, and then {second or over}"
+            alike = str(first) == str(second)
+            told = [
+                "nothing, as it was over" if each is None else each.exactly if alike else str(each)
+                for each in (first, second)
+            ]
+            return f"step {number} was first {told[0]}, and then {told[1]}"
     return ""
 
 
@@ -338,6 +354,22 @@ def _choose(all_points: list[Point], most: int | None, seed: int) -> list[Point]
         return all_points
     chosen = random.Random(seed).sample(range(len(all_points)), most)  # noqa: S311 - repeatable
     return [all_points[number] for number in sorted(chosen)]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """
+    Refuse a second exploration at the same time.
+    """
+    if not _ALONE.acquire(blocking=False):
+        raise RuntimeError(
+            "explore() runs in another thread already, and each would take for left what the other "
+            "has open: call them one after the other, or in processes of their own"
+        )
+    try:
+        yield
+    finally:
+        _ALONE.release()
 
 
 def _refuse_running_loop() -> None:

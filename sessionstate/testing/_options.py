@@ -7,8 +7,33 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable
+from typing import cast
 
 from ._points import Mode, Point
+
+
+def functions(**given: object) -> None:
+    """
+    Refuse what is there and cannot be called.
+    """
+    for name, each in given.items():
+        if each is not None and not callable(each):
+            raise TypeError(f"{name} is a function, to be called in each run, not {each!r}")
+
+
+def errors(
+    given: type[BaseException] | tuple[type[BaseException], ...],
+) -> tuple[type[BaseException], ...]:
+    """
+    Return the classes of errors that a scenario may raise.
+    """
+    kinds: tuple[object, ...] = given if isinstance(given, tuple) else (given,)
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        raise TypeError(
+            f"raises is a class of errors or a tuple of them, such as (OSError, ValueError), "
+            f"not {given!r}"
+        )
+    return cast("tuple[type[BaseException], ...]", kinds)
 
 
 def chosen_modes(given: Collection[Mode | str]) -> set[Mode]:
@@ -16,6 +41,11 @@ def chosen_modes(given: Collection[Mode | str]) -> set[Mode]:
     Return the modes of those names, or the one of that name.
     """
     known = [str(mode) for mode in Mode]
+    if not isinstance(given, Iterable):
+        raise TypeError(
+            f"modes is a list of modes, not {given!r}: choose from {', '.join(known)}, or leave it "
+            f"out for all"
+        )
     names = [given] if isinstance(given, str) else list(given)
     if not names:
         raise ValueError(
@@ -44,7 +74,21 @@ def patterns(given: Iterable[str]) -> tuple[re.Pattern[str], ...]:
     """
     if isinstance(given, str):  # whose every letter would be a pattern
         raise TypeError(f"ignore is a list of patterns, not one: ignore=[{given!r}]")
-    return tuple(map(re.compile, given))
+    if not isinstance(given, Iterable):
+        raise TypeError(f"ignore is a list of patterns, not {given!r}")
+    return tuple(map(_pattern, given))
+
+
+def _pattern(given: object) -> re.Pattern[str]:
+    if not isinstance(given, str):
+        raise TypeError(f"ignore is a list of patterns, as texts, and {given!r} is none")
+    try:
+        return re.compile(given)
+    except re.error as exc:
+        raise ValueError(
+            f"{given!r} in ignore is no regular expression: {exc}; for the text itself, "
+            f"re.escape({given!r})"
+        ) from None
 
 
 def whole(name: str, given: object, *, least: int | None = None) -> None:

@@ -36,6 +36,13 @@ class Step:
     def __str__(self) -> str:
         return f"{self.shown} at {self.when:.9g} s"
 
+    @property
+    def exactly(self) -> str:
+        """
+        What tells it apart from one that is shown in the same way.
+        """
+        return f"{self.shown} at {self.when!r} s ({self.what})"
+
 
 class Watch:
     """
@@ -107,6 +114,12 @@ class Watch:
             else:
                 alive.append(task)
         return alive
+
+    def newer(self) -> list[Task]:
+        """
+        Return those of them that came since the scenario began.
+        """
+        return [task for task in self.alive() if self._number(task) > self._before]
 
     def targets(self) -> list[Task]:
         """
