@@ -4,6 +4,7 @@ Threads that are started meanwhile: nobody knows when one of them wakes a loop.
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,8 +26,10 @@ def threads_noted(names: list[str]) -> Iterator[None]:
     here = threading.get_ident()
     thread: Any = threading.Thread
     pool: Any = ThreadPoolExecutor
+    bare: Any = _thread
     start: Callable[..., None] = thread.start
     submit: Callable[..., Future[Any]] = pool.submit
+    start_bare: Callable[..., int] = bare.start_new_thread
 
     def noted_start(self: threading.Thread) -> None:
         if threading.get_ident() == here:
@@ -40,8 +43,13 @@ def threads_noted(names: list[str]) -> Iterator[None]:
             names.append(f"{self._thread_name_prefix}_0")
         return future
 
-    thread.start, pool.submit = noted_start, noted_submit
+    def noted_bare(*args: Any) -> int:
+        if threading.get_ident() == here:
+            names.append("a thread without a name")
+        return start_bare(*args)
+
+    thread.start, pool.submit, bare.start_new_thread = noted_start, noted_submit, noted_bare
     try:
         yield
     finally:
-        thread.start, pool.submit = start, submit
+        thread.start, pool.submit, bare.start_new_thread = start, submit, start_bare

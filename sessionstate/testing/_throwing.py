@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ._places import LIBRARIES, frames_of, module, place
 from ._points import Injected
@@ -91,6 +91,8 @@ class Thrower:
 def woken(handle: asyncio.Handle) -> Task | None:
     """
     Return the task that *handle* wakes with what it waited for, unless with an error already.
+
+    Neither with what is to be closed, which nobody would get: it would be lost, by no fault.
     """
     callback: Any = handle._callback  # type: ignore[attr-defined]
     task = getattr(callback, "__self__", None)
@@ -98,7 +100,15 @@ def woken(handle: asyncio.Handle) -> Task | None:
         return None  # whoever begins was not waiting
     (future,) = handle._args
     went_wrong = future.cancelled() or getattr(future, "_exception", None) is not None
-    return None if went_wrong or task._must_cancel else task  # type: ignore[attr-defined]
+    if went_wrong or task._must_cancel:  # type: ignore[attr-defined]
+        return None
+    found: Task = task
+    return None if _is_to_be_closed(future.result()) else found
+
+
+def _is_to_be_closed(result: object) -> bool:
+    several = cast("Iterable[object]", result if isinstance(result, list | tuple) else (result,))
+    return any(hasattr(type(each), name) for each in several for name in ("close", "aclose"))
 
 
 def can_fail(task: Task) -> bool:
