@@ -58,7 +58,7 @@ class Outsiders:
         if self.jobs or self.threads or _has_children():
             return False
         fds = [key.fd for key in selector.get_map().values()]
-        return sys.platform == "win32" or all(S_ISSOCK(os.fstat(fd).st_mode) for fd in fds)
+        return sys.platform == "win32" or all(map(_is_socket, fds))
 
     def _signals(self) -> str:
         """
@@ -69,6 +69,13 @@ class Outsiders:
         if signal.SIGALRM in self._handled and signal.getitimer(signal.ITIMER_REAL)[0]:
             return "an alarm"
         return "child processes" if _has_children() else ""
+
+
+def _is_socket(fd: int) -> bool:
+    try:
+        return S_ISSOCK(os.fstat(fd).st_mode)
+    except OSError:  # closed, though it is watched still: it is silent for ever
+        return True
 
 
 def _is_idle_worker(thread: threading.Thread) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
+import traceback
 import types
 from types import FrameType
 from typing import Any, Final
@@ -86,6 +87,14 @@ def line(frame: FrameType) -> str:
     Return where *frame* is, as ``file:line``.
     """
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def raised_at(error: BaseException) -> str:
+    """
+    Say which line raised *error*, the innermost one.
+    """
+    lines = list(traceback.walk_tb(error.__traceback__))
+    return f" at {lines[-1][0].f_code.co_filename}:{lines[-1][1]}" if lines else ""
 
 
 def _runs(thing: object) -> bool:

@@ -4,6 +4,7 @@ Where something is injected: what modes there are, and every point of each.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -138,3 +139,12 @@ def points(mode: Mode, course: Course) -> Iterator[Point]:
     else:
         last = len(course.tasks) if mode is Mode.ALL else steps
         yield from (Point(mode, step) for step in range(1, last + 1))
+
+
+def span(point: Point) -> tuple[float, float]:
+    """
+    Return the first and the last step before which something is done, or looked at.
+    """
+    if point.mode in (Mode.THROW, Mode.ABANDON):  # which come otherwise
+        return math.inf, 0.0
+    return point.step, math.inf if point.mode is Mode.SCOPE else point.step + point.gap

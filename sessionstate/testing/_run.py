@@ -8,8 +8,7 @@ import asyncio
 import inspect
 import math
 import re
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -18,12 +17,13 @@ import anyio
 
 from ._clock import VirtualClock
 from ._complaints import listening
+from ._inside import Inside, describe, silent_peers_left, watched
 from ._order import scopes_in_order
 from ._outside import Outside
-from ._places import place, waits_at
-from ._points import Course, Injected, Mode, Point
+from ._places import place, raised_at
+from ._points import Course, Injected, Mode, Point, span
 from ._scenario import Reader, Scenario
-from ._swallowed import Hit, excuse, hits
+from ._swallowed import Hit, excuse, hits, never_begun, waits_on
 from ._threads import ThreadStarted, threads_noted
 from ._throwing import Thrower, sleeps_can_fail
 from ._virtual_loop import DeadlockError, LivelockError
@@ -31,6 +31,8 @@ from ._watch import Step, Task, Watch
 
 MOST_STEPS: Final = 20_000
 """Iterations of the loop without a millisecond going by that are taken for a livelock."""
+PATIENCE: Final = 5.0
+"""Real seconds without a sign of sockets, processes or threads that are taken for a deadlock."""
 LONGEST_TALK: Final = 10.0
 """Real seconds that sockets may keep a run busy."""
 
@@ -68,6 +70,8 @@ class Run:
         """Whether the run got to the point of injection."""
         self._hit: list[Task] = []
         self._others: list[Hit] = []
+        self._unbegun: list[Coroutine[Any, Any, Any]] = []
+        """What anyio drops if the task that is to run it is cancelled before it begins."""
         self._excuse = ""
         self._scope: anyio.CancelScope | None = None
         self._scope_cancelled = False
@@ -76,11 +80,11 @@ class Run:
         at = 0 if point is None else point.step
         mode = None if point is None else point.mode
         self._mode = mode
-        self._from, self._to = (math.inf, 0.0) if point is None else _span(point)
+        self._from, self._to = (math.inf, 0.0) if point is None else span(point)
         """The steps before which there is something to do."""
         self._reader = Reader(at if mode is Mode.ABANDON else 0)
         self._thrower = Thrower(at) if mode is Mode.THROW else None
-        self._clock = VirtualClock(most_steps=MOST_STEPS)
+        self._clock = VirtualClock(most_steps=MOST_STEPS, patience=PATIENCE)
         self._loop = (
             self._clock.new_eager_event_loop() if terms.eager else self._clock.new_event_loop()
         )
@@ -90,6 +94,7 @@ class Run:
         self._main: Task | None = None
         self._main_steps = 0
         self._host: Task | None = None
+        self._stop = asyncio.Event()
 
     @property
     def trace(self) -> list[Step]:
@@ -116,16 +121,18 @@ class Run:
         threads = threads_noted(self.threads) if alone else nullcontext()
         with listening(self._complaints), scopes_in_order(), sleeps, threads:
             try:
-                self._drive()
+                left = self._drive()
                 self._verify_end()
-                self._verify_rest()
+                self.problems += left
             except (DeadlockError, LivelockError) as exc:
-                self.problems.append(f"it hangs: {exc}")
+                self.problems.append(f"it hangs: {self._told(exc)}")
             except ThreadStarted:
                 pass
             finally:
                 self._note_where()
                 self._close()
+                for coro in self._unbegun:
+                    coro.close()
                 self._hit.clear()
                 self._others.clear()
                 self._main = self._host = self._scope = None
@@ -138,16 +145,19 @@ class Run:
 
     # The course of a run
 
-    def _drive(self) -> None:
+    def _drive(self) -> list[str]:
+        """
+        Return what is left of it inside of its loop.
+        """
         loop, watch = self._loop, self._watch
         ready: asyncio.Future[Any] = loop.create_future()
-        stop = asyncio.Event()
-        self._host = loop.create_task(self._be_host(ready, stop), name="setup")
+        self._host = loop.create_task(self._be_host(ready), name="setup")
         self._until(self._host, ready)
         if self._host.done():
             self._host.result()
         world = ready.result()
         watch.start(spare=self._host)
+        before = Inside(loop, watch)
         body: Any = self._be_main(world)
         body.__qualname__ = self.scenario.name
         self._main = loop.create_task(body, name=self.scenario.name)
@@ -159,18 +169,35 @@ class Run:
             )
             self._cancel(self._main)
             self._until(self._main, within=self.terms.time_limit)
-        self._until(within=self.terms.settle)
+        self._settle()
         watch.stop()
+        stays = Inside(loop, watch, before)
         if self.scenario.check is not None:
             self._ask(self.scenario.check, world)
-        stop.set()
+        self._stop.set()
         self._until(self._host, within=self.terms.time_limit)
-        self._until(within=self.terms.settle)
+        loop.run_until_complete(self._clock.settle())
+        left = stays.left()  # an hour after it, though its setup is left; what that kept is gone
+        if not left:
+            self._settle()
+            left = Inside(loop, watch).left()
+        return left
 
-    async def _be_host(self, ready: asyncio.Future[Any], stop: asyncio.Event) -> None:
+    def _settle(self) -> None:
+        """
+        Let time go by.
+        """
+        try:
+            with silent_peers_left(self._loop):
+                self._until(within=self.terms.settle)
+        except DeadlockError:
+            if not watched(self._loop):
+                raise
+
+    async def _be_host(self, ready: asyncio.Future[Any]) -> None:
         async with await self.scenario.make() as world:
             ready.set_result(world)
-            await stop.wait()
+            await self._stop.wait()
 
     async def _be_main(self, world: Any) -> None:
         made = self.scenario.body(*self.scenario.arguments(world))
@@ -220,10 +247,8 @@ class Run:
         point, main = self.point, self._main
         assert point is not None
         assert main is not None
-        if self._scope_cancelled and not main.done():
-            waiter = cast("Any", main)._fut_waiter
-            if waiter is not None and not waiter.done():
-                self._waited_in_cancelled_scope = True
+        if self._scope_cancelled and not main.done() and waits_on(main):
+            self._waited_in_cancelled_scope = True
         if step == point.step:
             self.struck = point.mode is not Mode.TWICE
             self._inject(point, main)
@@ -237,7 +262,7 @@ class Run:
                 self._cancel(main)
             case Mode.SCOPE:
                 self._scope_cancelled = True
-                self.waited_at = place(main)
+                self.waited_at, self._excuse = place(main), excuse(main)
                 if self._scope is not None:
                     self._scope.cancel()
             case Mode.ALL:
@@ -258,8 +283,9 @@ class Run:
             self.struck, self.waited_at = True, where
 
     def _cancel(self, task: Task) -> None:
-        where, excused = place(task), excuse(task)
+        where, excused, unbegun = place(task), excuse(task), never_begun(task)
         if task.cancel():
+            self._unbegun += unbegun
             self._excuse = self._excuse or excused
             self.waited_at = where
             self._hit.append(task)
@@ -281,7 +307,8 @@ class Run:
             self.problems.append("its setup cannot be left")
         if mode is Mode.SCOPE and not main.cancelled():
             if main.cancelling():
-                self.problems.append(f"cancelling() is {main.cancelling()} after its scope")
+                count = f"cancelling() is {main.cancelling()} after its scope"
+                self.problems.append(count + self._excuse)
             elif (
                 self._waited_in_cancelled_scope
                 and main.exception() is None
@@ -292,11 +319,11 @@ class Run:
     def _verify_outcome(self, who: str, task: Task) -> None:
         hit = task in self._hit
         if task.cancelled():
-            if not hit and self._mode not in (Mode.EACH, Mode.ALL):
+            if not hit and self._mode not in (Mode.EACH, Mode.ALL, Mode.SCOPE):
                 self.problems.append(f"{who} ended cancelled, but nobody had cancelled it")
         elif (error := task.exception()) is not None:
             if not self._is_expected(error):
-                self.problems.append(f"{who} raised {error!r}{_raised_at(error)}")
+                self.problems.append(f"{who} raised {error!r}{raised_at(error)}")
         elif hit:
             self.problems.append(
                 f"{who} swallowed the cancellation, and went on to its end{self._excuse}"
@@ -312,12 +339,14 @@ class Run:
             return self._mode is Mode.THROW
         return isinstance(error, self.terms.raises) and self._mode is not None
 
-    def _verify_rest(self) -> None:
-        left = self._watch.alive()
-        self.problems += [f"a task is left: {_describe(task)}" for task in left]
-        if not left and self._loop.timers:
-            handles = [repr(each) for each in self._loop._scheduled if not each.cancelled()]
-            self.problems.append(f"timers are left: {', '.join(handles)}")
+    def _told(self, hang: DeadlockError | LivelockError) -> str:
+        """
+        Say what hangs; the setup's own task has to wait while the scenario runs.
+        """
+        watch = self._watch
+        tasks = watch.alive() if self._stop.is_set() else watch.targets()
+        what, *_ = str(hang).splitlines()
+        return what + "".join(f"\n      {describe(task)}" for task in tasks)
 
     def _complain(self, _: object, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -335,21 +364,12 @@ class Run:
                 self._until(_all(loop, left), within=self.terms.time_limit)
             loop.run_until_complete(loop.shutdown_asyncgens())
         except (DeadlockError, LivelockError) as exc:
-            self.problems.append(f"it hangs even afterwards: {exc}")
+            self.problems.append(f"it hangs even afterwards: {self._told(exc)}")
         for task in left:
             if task.done() and not task.cancelled():
                 task.exception()
         watch.part()
         loop.close()
-
-
-def _span(point: Point) -> tuple[float, float]:
-    """
-    Return the first and the last step before which something is done, or looked at.
-    """
-    if point.mode in (Mode.THROW, Mode.ABANDON):  # which come otherwise
-        return math.inf, 0.0
-    return point.step, math.inf if point.mode is Mode.SCOPE else point.step + point.gap
 
 
 def _all(loop: asyncio.AbstractEventLoop, tasks: list[Task]) -> Task:
@@ -362,18 +382,3 @@ def _all(loop: asyncio.AbstractEventLoop, tasks: list[Task]) -> Task:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def _raised_at(error: BaseException) -> str:
-    """
-    Say which line raised *error*, the innermost one.
-    """
-    lines = list(traceback.walk_tb(error.__traceback__))
-    return f" at {lines[-1][0].f_code.co_filename}:{lines[-1][1]}" if lines else ""
-
-
-def _describe(task: Task) -> str:
-    coro: Any = task.get_coro()
-    name = getattr(coro, "__qualname__", "?")
-    where = waits_at(task)
-    return f"{task.get_name()}, {name}" + (f", at {where}" if where else "")
