@@ -5,7 +5,7 @@ The dict of dicts is emptied when a session says goodbye, and one whose request 
 mended twin keeps it in a `SessionMap`: it goes with the session, whichever way that ends.
 
     python examples/leaking_error_path.py
-    sessionstate leakcheck leaking_error_path:leaky --setup leaking_error_path:serving
+    sessionstate leakcheck examples.leaking_error_path:leaky
 """
 
 import asyncio

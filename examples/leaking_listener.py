@@ -5,7 +5,7 @@ Nothing tells: the handler works, and news go to listeners whose clients left lo
 twin lets the session own the listening, so it ends with it, however that comes.
 
     python examples/leaking_listener.py
-    sessionstate leakcheck leaking_listener:leaky --setup leaking_listener:serving
+    sessionstate leakcheck examples.leaking_listener:leaky
 """
 
 import asyncio

@@ -5,7 +5,7 @@ A set only grows. The mended twin is a `ReplayGuard`: it remembers each signatur
 long as its request would be fresh, and refuses when it is full.
 
     python examples/leaking_signatures.py
-    sessionstate leakcheck leaking_signatures:leaky
+    sessionstate leakcheck examples.leaking_signatures:leaky
 """
 
 import hashlib

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,6 @@ from tests.leakcheck_program import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from click.testing import Result
 
@@ -51,11 +51,11 @@ def ask(*arguments: str) -> Result:
 class TestAnswers:
     def test_a_leak_exits_with_1(self) -> None:
         """
-        The table says what leaks and where, and the exit code that something does.
+        The table says what was asked for, what leaks and where; the exit code that something does.
         """
         result = ask("app:leaky", *QUICK)
         assert result.exit_code == 1
-        assert result.stdout.startswith("LEAK leaky: memory +")
+        assert result.stdout.startswith("LEAK app:leaky: memory +")
         assert "app.py:" in result.stdout
         assert "requests" in result.stderr, "the progress bar is on standard error"
 
@@ -65,21 +65,21 @@ class TestAnswers:
         What is bounded is fine, in virtual time and in real time.
         """
         result = ask("app:tidy", loop, *QUICK)
-        assert (result.exit_code, result.stdout[:13]) == (0, "BOUNDED tidy:")
+        assert (result.exit_code, result.stdout[:17]) == (0, "BOUNDED app:tidy:")
 
     def test_too_few_exit_with_4(self) -> None:
         """
         What cannot be told is neither.
         """
         result = ask("app:tidy", "--rounds", "6", *QUICK)
-        assert (result.exit_code, result.stdout[:18]) == (4, "INCONCLUSIVE tidy:")
+        assert (result.exit_code, result.stdout[:22]) == (4, "INCONCLUSIVE app:tidy:")
 
     def test_a_setup_is_entered_around_it(self) -> None:
         """
         What the requests need is made by an async context manager; a method is found too.
         """
         result = ask("app:server.answer", "--setup", "app:serving", *QUICK)
-        assert (result.exit_code, result.stdout[:22]) == (0, "BOUNDED Server.answer:")
+        assert (result.exit_code, result.stdout[:26]) == (0, "BOUNDED app:server.answer:")
 
     def test_a_cache_is_reset(self) -> None:
         """
@@ -122,14 +122,15 @@ class TestReports:
         assert json.loads(ask("app:leaky", "--json", *QUICK).stdout)["verdict"] == "leak"
 
     @pytest.mark.parametrize(
-        ("suffix", "begins"), [("html", "<!doctype html>"), ("json", "{"), ("txt", "LEAK leaky")]
+        ("suffix", "begins"),
+        [("html", "<!doctype html>"), ("json", "{"), ("txt", "LEAK app:leaky")],
     )
     def test_file(self, suffix: str, begins: str, program: Path) -> None:
         """
         The name of the file decides what is written, beside the table.
         """
         result = ask("app:leaky", "--report", f"out.{suffix}", *QUICK)
-        assert result.stdout.startswith("LEAK leaky")
+        assert result.stdout.startswith("LEAK app:leaky")
         assert (program / f"out.{suffix}").read_text(encoding="utf-8").startswith(begins)
 
 
@@ -158,6 +159,24 @@ class TestRefusals:
         result = ask(*arguments)
         assert result.exit_code == 2
         assert message in result.stderr
+
+    @pytest.mark.parametrize(
+        ("file", "instead"),
+        [
+            ("app.py", "write app:leaky"),
+            ("shop/app.py", "write shop.app:leaky"),
+            ("shop/app", "write shop.app:leaky"),
+            ("../other/app.py", "go to {folder} and write app:leaky"),
+        ],
+    )
+    def test_a_file_is_no_module(self, file: str, instead: str) -> None:
+        """
+        Who names a file is told what to write instead.
+        """
+        result = ask(f"{file}:leaky")
+        assert result.exit_code == 2
+        instead = instead.format(folder=repr(str(Path("..", "other"))))
+        assert f"{file!r} is a file, not a module: {instead}\n" in result.stderr
 
     @pytest.mark.parametrize(
         ("module", "message"),
@@ -277,7 +296,7 @@ class TestRefusals:
         (program / "out").mkdir()
         result = ask("app:removes", "--report", "out/leaks.html", *QUICK)
         assert result.exit_code == 3
-        assert result.stdout.startswith("BOUNDED removes:")
+        assert result.stdout.startswith("BOUNDED app:removes:")
         assert "leaks.html' could not be written: " in result.stderr.splitlines()[-1]
 
     def test_an_interruption_exits_with_130(self) -> None:

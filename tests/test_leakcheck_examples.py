@@ -4,13 +4,16 @@ The examples that leak on purpose: the leak is found, and its mended twin is not
 
 from __future__ import annotations
 
+import importlib
+import sys
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sessionstate.testing import LeakReport, Verdict, VirtualClock, leakcheck
-from tests.example_runs import EXAMPLES, load, output
+from tests.example_runs import EXAMPLES, ROOT, load, output
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -54,6 +57,20 @@ def test_mended_twin_is_bounded(name: str) -> None:
     What is owned by a session, or forgets by time, is no leak.
     """
     assert check(load(name), "mended").verdict is Verdict.BOUNDED
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_tells_how_to_run_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What the header of an example says to run is found from the root of the project, as it is.
+    """
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [str(ROOT), *sys.path])
+    script, check_ = [line.split() for line in (load(name).__doc__ or "").splitlines()[-2:]]
+    assert script == ["python", f"examples/{name}.py"]
+    assert Path(script[1]).is_file()
+    assert check_ == ["sessionstate", "leakcheck", f"examples.{name}:leaky"]
+    assert hasattr(importlib.import_module(f"examples.{name}"), "leaky")
 
 
 def test_prints_what_it_shows() -> None:

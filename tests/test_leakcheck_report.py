@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from sessionstate.testing import LeakError, LeakReport, LeakRow, Verdict
-from sessionstate.testing._leak_text import size
+from sessionstate.testing._leak_page import pages
+from sessionstate.testing._leak_text import short, shown, size, whole
 
 ROUNDS = 10
 
@@ -125,7 +126,7 @@ class TestHeadline:
         """
         assert self.first(SITE) == (
             "LEAK start_turn: memory +28.0 KB/1000 requests (25.2 KB..30.8 KB); "
-            "most of it +20.0 KB at chat.py:90 called from chat.py:12; "
+            "most of it +20.0 KB at chat.py:90, called from chat.py:12; "
             "would reach 1 GiB in 37.4 M requests"
         )
 
@@ -168,8 +169,67 @@ class TestHeadline:
             "--rounds 39 / rounds=39\n"
         )
 
+    def test_yours_need_not_be_the_largest(self) -> None:
+        """
+        Where the first line is not the one with the most bytes, that is not said of it.
+        """
+        larger = replace(SITE, name="lib.py:1", slope=24 * 1024.0, where="")
+        assert "; from your own code most +20.0 KB at chat.py:90, called" in self.first(
+            SITE, larger
+        )
+        small = replace(SITE, verdict=Verdict.BOUNDED, slope=2000.0)
+        assert "; most of it +24.0 KB at lib.py:1; would" in self.first(small, larger)
+
+    def test_what_has_no_line(self) -> None:
+        """
+        Something that no line has made is not said to be at one.
+        """
+        given = replace(SITE, name="the requests' numbers, kept by you", where="")
+        assert "most of it +20.0 KB in the requests' numbers, kept by you; " in self.first(given)
+
 
 class TestText:
+    def test_rows_add_up(self) -> None:
+        """
+        The lines that are not shown have one row, so that the rows add up to the whole.
+        """
+        small = replace(SITE, slope=1500.0, values=tuple(150.0 * each for each in range(ROUNDS)))
+        leak = report(Verdict.LEAK, *[small] * 6)
+        for rows in (shown(leak), whole(leak)):
+            parts = [each for each in rows if each.kind in ("site", "rest")]
+            total = next(each for each in rows if each.kind == "total")
+            assert sum(each.slope for each in parts) == pytest.approx(total.slope)
+            assert sum(each.values[-1] for each in parts) == pytest.approx(total.values[-1])
+            assert parts[-1].low <= parts[-1].slope <= parts[-1].high
+        assert [len(each) for each in (shown(leak), whole(leak))] == [7, 9]
+
+    @pytest.mark.parametrize(
+        ("sites", "note"), [(4, ""), (5, "and 1 more line grows; "), (6, "and 2 more lines grow; ")]
+    )
+    def test_how_many_are_not_shown(self, sites: int, note: str) -> None:
+        """
+        How many more lines grow is told below the row of the others, and where to see them.
+        """
+        text = report(Verdict.LEAK, *[SITE] * sites).text()
+        said = f"{note}--report leaks.html / report.html() shows all" if note else ""
+        assert [line.strip() for line in text.splitlines() if "more line" in line] == [said][
+            : len(note)
+        ]
+
+    def test_who_called_is_shown_with_its_line(self) -> None:
+        """
+        Below a row is the line that called, it may be the one to mend; only source looks like it.
+        """
+        leak = report(Verdict.LEAK, replace(SITE, where=f"{__file__}:5"))
+        place = f"called from {short(__file__)}:5"
+        assert f"\n{' ' * 9}{place}: from __future__ import annotations\n" in leak.text()
+        code = f'<p class="soft">{place}: <code>from __future__ import annotations</code></p>'
+        assert code in leak.html()
+        assert (
+            '<p class="soft">oldest key &#x27;chat-3&#x27;</p>'
+            in report(Verdict.LEAK, ENTRIES).html()
+        )
+
     def test_what_may_grow_still_does(self) -> None:
         """
         What was counted and may grow, within a limit, is shown, and not said not to grow.
@@ -189,7 +249,9 @@ class TestText:
             "leak ExpiringMap chat.tool_ids +35.2 entries (33.9..36.6) 0 31.68",
             "oldest key 'chat-3'",
             "leak chat.py:90 +20.0 KB (18.0 KB..22.0 KB) 8.0 KB 18.0 KB",
-            'seen.add("<b>") called from chat.py:12',
+            'seen.add("<b>")',
+            "called from chat.py:12",
+            "shown other lines +8.0 KB (8.0 KB..8.0 KB) 7.2 KB",
             "leak memory allocated +28.0 KB (25.2 KB..30.8 KB) 8.0 KB 25.2 KB",
             "shown memory of the process +1.0 MB (921.6 KB..1.1 MB) 921.6 KB",
             "",
@@ -202,7 +264,7 @@ class TestText:
         """
         Of more than one line it is said, in the table and on the page, which one to believe.
         """
-        note = "memory that one line freed may be handed to a later one: believe the largest first"
+        note = "memory that one line freed may be handed to a later one: believe your largest first"
         one, two = report(Verdict.LEAK, SITE), report(Verdict.LEAK, SITE, SITE)
         assert [note in each for each in (one.text(), one.html())] == [False, False]
         assert [each.count(note) for each in (two.text(), two.html())] == [1, 1]
@@ -246,6 +308,7 @@ class TestJson:
         site = found["rows"][0]
         assert (site["kind"], site["low"], len(site["values"])) == ("site", None, ROUNDS)
         assert found["rows"][-1]["verdict"] is None
+        assert [each["kind"] for each in found["rows"]] == ["site", "rest", "total", "rss"]
 
 
 class Page(HTMLParser):
@@ -257,6 +320,7 @@ class Page(HTMLParser):
         super().__init__()
         self.counts: dict[str, int] = {}
         self.links: list[str] = []
+        self.places: list[str] = []
         self.open: list[str] = []
         self.feed(text)
         self.close()
@@ -267,6 +331,7 @@ class Page(HTMLParser):
         """
         self.counts[tag] = self.counts.get(tag, 0) + 1
         self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.places += [f"#{value}" for name, value in attrs if name == "id"]
         if tag != "meta":
             self.open.append(tag)
 
@@ -294,10 +359,26 @@ class TestPage:
         assert page.open == []
         assert page.links == []
         assert "script" not in page.counts
-        assert page.counts["svg"] == page.counts["figure"] == 5
-        assert page.counts["circle"] == 5 * ROUNDS
-        assert page.counts["polygon"] == 4  # one has no interval
+        assert page.counts["svg"] == page.counts["figure"] == 6
+        assert page.counts["circle"] == 6 * ROUNDS
+        assert page.counts["polygon"] == 5  # one has no interval
         assert "b" not in page.counts, "what was raised is text"
+
+    def test_several(self) -> None:
+        """
+        Several reports are sections of one page, below a table that leads to each of them.
+        """
+        leak, tasks = report(Verdict.LEAK, SITE), report(Verdict.INCONCLUSIVE, TASKS)
+        text = pages([("test_it.py::test_<b>", leak), ("test_it.py::test_it", tasks)])
+        page = Page(text)
+        assert page.open == []
+        assert page.links == page.places == ["#check-1", "#check-2"]
+        assert "iframe" not in page.counts
+        assert "b" not in page.counts
+        assert (page.counts["style"], page.counts["h1"], page.counts["h2"]) == (1, 1, 2)
+        table = text.partition("</table>")[0]
+        assert '<td class="word leak">leak</td>' in table
+        assert ">test_it.py::test_it</a></td><td>1,000 requests do not tell; make" in table
 
     def test_light_and_dark(self) -> None:
         """

@@ -139,8 +139,8 @@ class TestLeakcheck:
             result = run(REPORTED.format(number), f"--sessionstate-report={name}", "-Walways")
             assert result.parseoutcomes()["passed"] == number
         found = {each: (pytester.path / each).read_text() for each in ("new/one.html", "two.html")}
-        assert "<iframe" not in found["new/one.html"]
-        assert found["two.html"].count("<iframe srcdoc=") == 2
+        assert found["new/one.html"].count("<section") == 0
+        assert found["two.html"].count('<section id="check-') == 2
         assert "test_bounded[1]" in found["two.html"]
         rows = json.loads((pytester.path / "two.json").read_text())
         assert [each["test"] for each in rows] == [

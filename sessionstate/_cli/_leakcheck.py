@@ -5,12 +5,11 @@ The command that looks for leaks in one async function.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 import re
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from traceback import extract_tb, format_exception
 from typing import Any, Final, cast
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sessionstate._cli._ends import INTERRUPTED, CannotRunError
+from sessionstate._cli._names import Function, Named, function, functions, named, things
 from sessionstate.testing import (
     DeadlockError,
     LeakReport,
@@ -34,8 +34,6 @@ from sessionstate.testing._drive import request_waits_at
 from sessionstate.testing._leak_text import short
 from sessionstate.testing._reprs import short_repr
 from sessionstate.testing._sampling import is_library
-
-Function = Callable[..., Any]
 
 EXITS: Final = {Verdict.BOUNDED: 0, Verdict.LEAK: 1, Verdict.INCONCLUSIVE: 4}
 UNITS: Final = {"": 1, "b": 1, "kb": 2**10, "kib": 2**10, "mb": 2**20, "mib": 2**20}
@@ -58,65 +56,6 @@ def number_of_bytes(_: click.Context, __: click.Parameter, value: str) -> float:
     return number
 
 
-def functions(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[Function]:
-    """
-    Find several functions.
-    """
-    return [find(each) for each in value]
-
-
-def things(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[object]:
-    """
-    Find several things of any kind.
-    """
-    return [look_up(each) for each in value]
-
-
-def function(_: click.Context, __: click.Parameter, value: str | None) -> Function | None:
-    """
-    Find a function, if one is named.
-    """
-    return None if value is None else find(value)
-
-
-def find(name: str) -> Function:
-    """
-    Return the function that *name* is, as ``module:function``.
-    """
-    found = look_up(name)
-    if not callable(found):
-        raise click.BadParameter(f"{name!r} is {short_repr(found)}, which cannot be called")
-    return found
-
-
-def look_up(name: str) -> object:
-    """
-    Return what *name* is, as ``module:name``.
-    """
-    module, colon, path = name.partition(":")
-    if not (module and colon and path):
-        raise click.BadParameter(f"{name!r} must name a module and a function, as app:request")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: object = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise CannotRunError(f"{module!r} could not be imported: {error}") from error
-        raise click.BadParameter(
-            f"there is no module {error.name!r}, neither here nor installed"
-        ) from None
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}"
-        raise CannotRunError(f"{module!r} could not be imported: {what}") from error
-    for part in path.split("."):
-        if not hasattr(found, part):
-            raise click.BadParameter(f"{module!r} has no {path!r}")
-        found = getattr(found, part)
-    return found
-
-
 def report_file(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
     """
     Refuse a file whose name does not tell what it is to be, or that could not be written.
@@ -133,7 +72,7 @@ def report_file(_: click.Context, __: click.Parameter, value: Path | None) -> Pa
 
 
 @click.command(name="leakcheck")
-@click.argument("request_", metavar="[MODULE:FUNCTION]", callback=function, required=False)
+@click.argument("request_", metavar="[MODULE:FUNCTION]", callback=named, required=False)
 @click.option(
     "--requests",
     type=click.IntRange(min=1),
@@ -201,7 +140,7 @@ def report_file(_: click.Context, __: click.Parameter, value: Path | None) -> Pa
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
 def command(
-    request_: Function | None,
+    request_: Named | None,
     *,
     requests: int,
     rounds: int,
@@ -230,7 +169,7 @@ def command(
         raise click.UsageError("name a function, as app:request, or write --calibrate")
     try:
         answer = _run(
-            request_,
+            None if request_ is None else request_.function,
             virtual=virtual,
             setup=setup,
             floor=None if calibrated else floor,
@@ -253,6 +192,8 @@ def command(
     if isinstance(answer, int):
         click.echo(f"floor: {answer} bytes per 1000 requests")
         return
+    assert request_ is not None
+    answer = replace(answer, subject=request_.name)
     click.echo(answer.as_json() if as_json else answer.text())
     if report is not None:
         try:

@@ -1,5 +1,5 @@
 """
-A leak report as a page: what was found, the plots, and every row. It loads nothing.
+Leak reports as a page: what was found, the plots, and every row. It loads nothing.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from ._leak_text import (
     amount,
+    came_from,
     footnotes,
+    gist,
     growth,
-    headline,
     interval,
     left,
-    remark,
     short,
     shown,
+    source,
+    whole,
     word,
 )
 from ._verdicts import LeakRow
@@ -50,10 +52,14 @@ STYLE: Final = """
 body { margin: 0; background: var(--ground); color: var(--text);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
 main { max-width: 960px; margin: 0 auto; padding: 32px 20px 64px; }
-h1 { font-size: 28px; line-height: 1.2; margin: 0 0 8px; overflow-wrap: anywhere; }
-h2 { font-size: 20px; margin: 40px 0 12px; }
-h3 { font-size: 16px; margin: 0; overflow-wrap: anywhere; }
+h1, h2, h3, h4 { line-height: 1.25; overflow-wrap: anywhere; }
+.title { font-size: 28px; margin: 0 0 8px; }
+.part { font-size: 20px; margin: 40px 0 12px; }
+.row { font-size: 16px; margin: 0; }
+section section { border-top: 1px solid var(--line); margin-top: 48px; padding-top: 32px; }
+section section .title { font-size: 22px; }
 p { margin: 0 0 12px; overflow-wrap: anywhere; }
+a { color: var(--slope); }
 .soft { color: var(--soft); font-size: 14px; }
 .leak { color: var(--leak); } .bounded { color: var(--bounded); }
 .inconclusive { color: var(--inconclusive); } .shown { color: var(--soft); }
@@ -71,7 +77,12 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: 6px 14px; text-align: left; vertical-align: top; }
 td.figure, th.figure { text-align: right; white-space: nowrap; }
 thead th { border-bottom: 1px solid var(--line); font-size: 14px; }
-td code { overflow-wrap: anywhere; font-size: 0.92em; }
+td code, td a { overflow-wrap: anywhere; font-size: 0.92em; }
+.summary { overflow-wrap: anywhere; }
+@media (max-width: 600px) {
+  .summary thead { display: none; } .summary td { display: block; padding: 2px 14px; }
+  .summary tr { display: block; padding: 8px 0; }
+  .summary tr + tr { border-top: 1px solid var(--line); } }
 """
 
 
@@ -79,49 +90,97 @@ def page(report: LeakReport) -> str:
     """
     Return a whole HTML page.
     """
-    first, *rest = footnotes(report)
-    figures = "\n".join(_figure(report, row) for row in shown(report))
-    rows = "\n".join(map(_table_row, report.rows))
-    notes = "\n".join(f'<p class="soft">{escape(note)}</p>' for note in rest)
+    title = f"{report.subject}: {report.verdict}"
+    return _document(title, _section(report, report.subject, 1))
+
+
+def pages(found: list[tuple[str, LeakReport]]) -> str:
+    """
+    Return the reports of several tests as one page, with a table of them on top.
+    """
+    rows = "\n".join(
+        f'<tr><td class="word {report.verdict}">{report.verdict}</td>'
+        f'<td><a href="#check-{number}">{escape(test)}</a></td><td>{escape(gist(report))}</td></tr>'
+        for number, (test, report) in enumerate(found, 1)
+    )
+    sections = "\n".join(
+        f'<section id="check-{number}">\n{_section(report, test, 2)}\n</section>'
+        for number, (test, report) in enumerate(found, 1)
+    )
+    top = f"""<section>
+<h1 class="title">Leak checks</h1>
+<div class="wide summary"><table>
+<thead><tr><th></th><th>test</th><th>what was found</th></tr></thead>
+<tbody>
+{rows}
+</tbody></table></div>
+{sections}
+</section>"""
+    return _document("Leak checks", top)
+
+
+def _document(title: str, body: str) -> str:
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(report.subject)}: {report.verdict}</title>
+<title>{escape(title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <main>
-<h1>{escape(report.subject)}: <span class="{report.verdict}">{report.verdict}</span></h1>
-<p>{escape(headline(report))}</p>
-{notes}
-<p class="soft">Dots are samples, one after each round, when everything was at rest. The line is
-the Theil-Sen slope, the band its 99 % interval; what is shaded is warm-up and does not count.</p>
-{figures}
-<h2>Everything that was measured</h2>
-<p class="soft">{escape(first)}</p>
-<div class="wide"><table><thead><tr><th></th><th>what</th>
-<th class="figure">per 1000 requests</th><th class="figure">99 % interval</th>
-<th class="figure">left</th></tr></thead>
-<tbody>
-{rows}
-</tbody></table></div>
+{body}
 </main>
 </body>
 </html>
 """
 
 
-def _figure(report: LeakReport, row: LeakRow) -> str:
+def _section(report: LeakReport, title: str, level: int) -> str:
+    """
+    Tell one report below a heading of *level*.
+    """
+    first, *rest = footnotes(report)
+    figures = "\n".join(_figure(report, row, level + 2) for row in shown(report))
+    rows = "\n".join(map(_table_row, whole(report)))
+    notes = "\n".join(f'<p class="soft">{escape(note)}</p>' for note in rest)
+    verdict = f'<span class="{report.verdict}">{report.verdict}</span>'
+    return f"""<h{level} class="title">{escape(title)}: {verdict}</h{level}>
+<p>{escape(gist(report))}</p>
+{notes}
+<p class="soft">Dots are samples, one after each round, when everything was at rest. The line is
+the Theil-Sen slope, the band its 99 % interval; what is shaded is warm-up and does not count.</p>
+{figures}
+<h{level + 1} class="part">Everything that was measured</h{level + 1}>
+<p class="soft">{escape(first)}</p>
+<div class="wide"><table><thead><tr><th></th><th>what</th>
+<th class="figure">per 1000 requests</th><th class="figure">99 % interval</th>
+<th class="figure">left</th></tr></thead>
+<tbody>
+{rows}
+</tbody></table></div>"""
+
+
+def _figure(report: LeakReport, row: LeakRow, level: int) -> str:
     title = short(row.name) if row.kind == "site" else row.name
-    note = remark(row)
-    below = f'<p class="soft"><code>{escape(note)}</code></p>' if note else ""
+    example = escape(row.example)
+    notes = [f"<code>{example}</code>" if example and row.kind == "site" else example, _origin(row)]
+    below = "".join(f'<p class="soft">{note}</p>' for note in notes if note)
     return (
-        f"<figure><h3>{escape(title)}</h3>"
+        f'<figure><h{level} class="row">{escape(title)}</h{level}>'
         f'<p class="soft"><span class="word {word(row)}">{word(row)}</span> '
         f"{growth(row)}/1000 requests {interval(row)}</p>{below}{plot(report, row)}</figure>"
     )
+
+
+def _origin(row: LeakRow) -> str:
+    """
+    Return where a row comes from; only what is source looks like it.
+    """
+    place, line = came_from(row), source(row.where)
+    code = f": <code>{escape(line)}</code>" if line else ""
+    return escape(place) + code
 
 
 def _table_row(row: LeakRow) -> str:

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from ._leak_page import page
-from ._leak_text import headline, text
+from ._leak_text import headline, text, whole
 from ._verdicts import LeakRow, Verdict, deciding
 
 
@@ -44,7 +44,8 @@ class LeakReport:
     """What all rows together say."""
 
     rows: tuple[LeakRow, ...] = field(repr=False)
-    """What was counted, then allocation sites by their growth, then the total, then RSS."""
+    """What was counted, then allocation sites, those of the program itself first, then the total,
+    then RSS."""
 
     requests: int
     """Requests that the samples rest on. Unless all is bounded, one more round finds who called."""
@@ -99,12 +100,12 @@ class LeakReport:
                 key: None if isinstance(value, float) and not isfinite(value) else value
                 for key, value in asdict(row).items()
             }
-            for row in self.rows
+            for row in whole(self)
         ]
-        whole: dict[str, Any] = {
+        found: dict[str, Any] = {
             name: getattr(self, name) for name in self.__slots__ if name != "rows"
         }
-        return json.dumps({**whole, "headline": headline(self), "rows": rows}, indent=2)
+        return json.dumps({**found, "headline": headline(self), "rows": rows}, indent=2)
 
     def html(self) -> str:
         """

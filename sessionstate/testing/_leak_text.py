@@ -4,12 +4,16 @@ A leak report as text: one line for who failed, a table for who reads on.
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ._reprs import short_text
+from ._slopes import slope
 from ._verdicts import LeakRow, Verdict
 
 if TYPE_CHECKING:
@@ -21,10 +25,10 @@ MOST: Final = 2
 """Things that the first line names."""
 SMALL: Final = 1 / 8
 """The share of the floor below which a site is not worth a line."""
-SITES: Final = 3
-"""Allocation sites that are shown: those that grow most."""
+SITES: Final = 4
+"""Allocation sites that are shown: the first ones."""
 HANDED_ON: Final = (
-    "memory that one line freed may be handed to a later one: believe the largest first"
+    "memory that one line freed may be handed to a later one: believe your largest first"
 )
 HEADINGS: Final = ("", "what", "per 1000 requests", "99 % interval", "floor", "left")
 
@@ -33,31 +37,51 @@ def headline(report: LeakReport) -> str:
     """
     Return the verdict with what it rests on, in one line.
     """
-    total = next(row for row in report.rows if row.kind == "total")
+    return f"{report.verdict.upper()} {report.subject}: {gist(report)}"
+
+
+def gist(report: LeakReport) -> str:
+    """
+    Return what the verdict rests on, in one line.
+    """
+    total = _total(report)
     if report.verdict is Verdict.BOUNDED:
         return (
-            f"BOUNDED {report.subject}: nothing grows by more than its floor in "
-            f"{report.requests:,} requests; memory {growth(total)}/1000 requests "
-            f"{interval(total)}, floor {size(report.floor)}"
+            f"nothing grows by more than its floor in {report.requests:,} requests; memory "
+            f"{growth(total)}/1000 requests {interval(total)}, floor {size(report.floor)}"
         )
     if report.verdict is Verdict.INCONCLUSIVE:
         rounds = report.rounds + report.needs // report.requests_each
         return (
-            f"INCONCLUSIVE {report.subject}: {report.requests:,} requests do not tell; make at "
-            f"least {rounds} rounds: --rounds {rounds} / rounds={rounds}"
+            f"{report.requests:,} requests do not tell; make at least {rounds} rounds: "
+            f"--rounds {rounds} / rounds={rounds}"
         )
     counted = [row for row in report.leaks if row.kind in ("invariant", "container")]
     parts = [f"{row.name} {growth(row)}/1000 requests {interval(row)}" for row in counted[:MOST]]
     if total in report.leaks or not counted:
         parts.append(f"memory {growth(total)}/1000 requests {interval(total)}")
-    site = next((row for row in report.rows if row.kind == "site"), None)
     if counted:
-        parts += [f"{row.example} {_from(row)}".strip() for row in counted[:1]]
-    elif site is not None:
-        parts.append(f"most of it {growth(site)} at {short(site.name)} {_from(site)}".strip())
+        parts += [f"{row.example} {came_from(row)}".strip() for row in counted[:1]]
+    else:
+        parts.append(_worst(report))
     if total in report.leaks:
         parts.append(f"would reach 1 GiB in {_millions(GIB / total.slope * 1000)} requests")
-    return f"LEAK {report.subject}: {'; '.join(filter(None, parts))}"
+    return "; ".join(filter(None, parts))
+
+
+def _worst(report: LeakReport) -> str:
+    """
+    Name the line to begin with, which need not be the one with the most bytes.
+    """
+    sites = _sites(report)
+    if not sites:
+        return ""
+    first = next((row for row in sites if row.verdict is Verdict.LEAK), sites[0])
+    most = all(row.slope <= first.slope for row in sites if row.verdict is first.verdict)
+    what = "most of it" if most else "from your own code most"
+    at = "at" if ":" in first.name else "in"
+    place = f"{what} {growth(first)} {at} {short(first.name)}"
+    return ", ".join(filter(None, [place, came_from(first)]))
 
 
 def text(report: LeakReport) -> str:
@@ -71,9 +95,10 @@ def text(report: LeakReport) -> str:
     widths = [max(map(len, column)) for column in zip(HEADINGS, *lines, strict=True)]
     parts = [headline(report), "", _line(HEADINGS, widths)]
     for row, line in zip(rows, lines, strict=True):
-        parts.append(_line(line, widths))
-        if note := remark(row):
-            parts.append(f"{' ' * (widths[0] + 4)}{note}")
+        origin = ": ".join(filter(None, [came_from(row), source(row.where)]))
+        notes = [row.example, origin, more(report) if row.kind == "rest" else ""]
+        parts += [_line(line, widths)]
+        parts += [f"{' ' * (widths[0] + 4)}{note}" for note in notes if note]
     return "\n".join([*parts, "", *footnotes(report)])
 
 
@@ -89,11 +114,61 @@ def shown(report: LeakReport) -> list[LeakRow]:
     """
     Return the rows to show: what leaks, what cannot be told, the first sites, and the sums.
     """
-    sites = [row for row in report.rows if row.kind == "site" and row.slope > row.floor * SMALL]
-    others = [row for row in report.rows if row.kind != "site"]
-    counted = [row for row in others if row.kind in ("invariant", "container")]
-    sums = [row for row in others if row.kind in ("total", "rss")]
-    return [*(row for row in counted if not _held(row)), *sites[:SITES], *sums]
+    sites = _growing(report)[:SITES]
+    rows = whole(report, sites) if sites else [row for row in report.rows if row.kind != "site"]
+    return [row for row in rows if row.kind not in ("invariant", "container") or not _held(row)]
+
+
+def more(report: LeakReport) -> str:
+    """
+    Tell how many lines grow that are not shown, and where they are.
+    """
+    number = len(_growing(report)) - SITES
+    if number < 1:
+        return ""
+    lines = "line grows" if number == 1 else "lines grow"
+    return f"and {number} more {lines}; --report leaks.html / report.html() shows all"
+
+
+def whole(report: LeakReport, sites: list[LeakRow] | None = None) -> list[LeakRow]:
+    """
+    Return what was counted, *sites*, all others as one row, and the sums: so they add up.
+
+    Without *sites* it is all that are told.
+    """
+    sites = _sites(report) if sites is None else sites
+    total = _total(report)
+    values = [
+        everything - sum(parts)
+        for everything, *parts in zip(total.values, *(each.values for each in sites), strict=True)
+    ]
+    found = slope(values[report.dropped :], report.requests_each)
+    rest = total.slope - sum(row.slope for row in sites)
+    others = replace(
+        total,
+        name="other lines",
+        kind="rest",
+        slope=rest,
+        low=min(found.low, rest),
+        high=max(found.high, rest),
+        verdict=None,
+        values=tuple(values),
+    )
+    counted = [row for row in report.rows if row.kind in ("invariant", "container")]
+    sums = [row for row in report.rows if row.kind in ("total", "rss")]
+    return [*counted, *sites, others, *sums]
+
+
+def _sites(report: LeakReport) -> list[LeakRow]:
+    return [row for row in report.rows if row.kind == "site"]
+
+
+def _growing(report: LeakReport) -> list[LeakRow]:
+    return [row for row in _sites(report) if row.slope > row.floor * SMALL]
+
+
+def _total(report: LeakReport) -> LeakRow:
+    return next(row for row in report.rows if row.kind == "total")
 
 
 def _held(row: LeakRow) -> bool:
@@ -133,14 +208,18 @@ def _title(row: LeakRow) -> str:
     return short(row.name) if row.kind == "site" else row.name
 
 
-def remark(row: LeakRow) -> str:
+def source(place: str) -> str:
     """
-    Return what else is known of a row.
+    Return the line of the source at *place*, if it can be read.
     """
-    return "  ".join(filter(None, [row.example, _from(row)]))
+    file, _, line = place.rpartition(":")
+    return short_text(linecache.getline(file, int(line)).strip()) if line.isdecimal() else ""
 
 
-def _from(row: LeakRow) -> str:
+def came_from(row: LeakRow) -> str:
+    """
+    Tell where a row comes from.
+    """
     if not row.where:
         return ""
     how = {"site": "called from", "container": "made at"}.get(row.kind, "at")

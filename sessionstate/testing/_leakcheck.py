@@ -18,7 +18,7 @@ from ._garbage import frozen
 from ._leak_report import LeakReport
 from ._leak_text import SMALL
 from ._quiescence import Advance, Quiescence
-from ._sampling import Sampler, callers, deepen, tracing
+from ._sampling import Sampler, callers, deepen, order, tracing
 from ._verdicts import (
     FEWEST_SAMPLES,
     LEAST_WARM_UP,
@@ -37,8 +37,6 @@ ROUND: Final = 1024
 """Bytes that a round may cost by itself, however few requests it has."""
 SCRIPTS: Final = os.path.join(sysconfig.get_path("scripts"), "")  # noqa: PTH118 - ends with a separator
 """Where the commands lie that start it all: what they call is nobody's leak."""
-SHOWN: Final = 5
-"""Allocation sites whose callers are looked for."""
 
 
 async def leakcheck(
@@ -125,7 +123,7 @@ async def leakcheck(
             verdict = overall(rows)
             if ours and verdict is not Verdict.BOUNDED:
                 rows = await _with_callers(rows, drive, quiescence)
-        rows = sampler.named(rows)
+        rows = sorted(sampler.named(rows), key=order)
     needs = 0
     if verdict is Verdict.INCONCLUSIVE:
         undecided = [row for row in deciding(rows) if row.verdict is verdict]
@@ -155,7 +153,7 @@ async def _with_callers(rows: list[LeakRow], drive: Drive, quiescence: Quiescenc
     deepen()
     await drive.round()
     await quiescence.reach()
-    found = callers(frozenset(growing[:SHOWN]))
+    found = callers(frozenset(growing))
     found = {site: where for site, where in found.items() if not where.startswith(SCRIPTS)}
     return [
         replace(row, where=found.get(row.name, "")) if row.kind == "site" else row for row in rows

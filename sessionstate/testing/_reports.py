@@ -5,7 +5,6 @@ What the `leakcheck` fixture gives, and the file that its findings go to.
 from __future__ import annotations
 
 import asyncio
-import html
 import inspect
 import json
 import re
@@ -17,6 +16,7 @@ import pytest
 
 from ._calibration import calibrate
 from ._drive import Request
+from ._leak_page import pages
 from ._leak_report import LeakReport
 from ._leakcheck import leakcheck
 from ._verdicts import LeakRow, Verdict, deciding, more_rounds, overall
@@ -85,17 +85,7 @@ class Reports:
         return json.dumps(found, indent=2) + "\n"
 
     def _html(self) -> str:
-        if len(self._found) == 1:
-            return self._found[0][1].html()
-        # Each is a page of its own, with styles of its own.
-        pages = [
-            f"<h2>{html.escape(test)}</h2>\n"
-            f'<iframe srcdoc="{html.escape(report.html())}" title="{html.escape(test)}"></iframe>'
-            for test, report in self._found
-        ]
-        style = "body{font-family:system-ui}iframe{width:100%;height:80vh;border:1px solid #8888}"
-        head = f'<meta charset="utf-8"><title>Leak checks</title><style>{style}</style>'
-        return "\n".join([f"<!doctype html><html lang=en><head>{head}</head><body>", *pages])
+        return self._found[0][1].html() if len(self._found) == 1 else pages(self._found)
 
 
 def own_file(path: Path, worker: str | None) -> Path:

@@ -7,7 +7,9 @@ the sum: a sampler that grows would find itself.
 
 from __future__ import annotations
 
-import linecache
+import asyncio.events
+import asyncio.runners
+import os
 import sys
 import sysconfig
 import tracemalloc
@@ -16,7 +18,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,21 +27,29 @@ import psutil
 import sessionstate
 
 from ._counts import Counts, name_of
-from ._leak_text import SMALL
+from ._leak_text import SMALL, source
 from ._quiescence import Quiescence
 from ._reprs import short_repr, short_text
 from ._slopes import slope
 from ._verdicts import Kind, LeakRow, Verdict, judge_bytes, judge_count
 
 HERE: Final = str(Path(__file__).parent)
-RUNNING: Final = frozenset({"_drive.py", "_virtual_loop.py", "_clock.py"})
-"""What allocates while a request runs: the interpreter hands that on to it without telling."""
-KIT: Final = frozenset(
-    {tracemalloc.__file__}
-    | {str(each) for each in Path(HERE).glob("*.py") if each.name not in RUNNING}
-)
+GIVEN: Final = "the requests' numbers and tasks, kept by you"
+LOOPS: Final = "the loop's tasks and timers, kept by you"
+MADE: Final = {
+    str(Path(HERE, "_drive.py")): GIVEN,
+    str(Path(HERE, "_virtual_loop.py")): LOOPS,
+    str(Path(HERE, "_clock.py")): LOOPS,
+}
+"""What allocates for a request: nobody can mend it there, so it is told by what it makes."""
+KIT: Final = {tracemalloc.__file__, *map(str, Path(HERE).glob("*.py"))} - MADE.keys()
 OWN: Final = str(Path(sessionstate.__file__).parent)
-LIBRARIES: Final = (OWN, *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
+PATHS: Final = {OWN, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))}
+LIBRARIES: Final = ("<", *(os.path.join(path, "") for path in PATHS))  # noqa: PTH118 - as SCRIPTS
+PACKAGES: Final = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+"""Where libraries lie, also those of another environment."""
+CALL_BACK: Final = (HERE, asyncio.events.__file__, asyncio.runners.__file__)
+"""Who runs whatever the loop has to run, and called nobody."""
 DEPTH: Final = 24
 """Frames of the round that asks for callers."""
 
@@ -114,9 +124,10 @@ class Sampler:
         for site, size in sizes():
             series = self._sites.get(site)
             if series is None:
-                series = Series(f"{site[0]}:{site[1]}", "site", "bytes", self._rounds)
-                self._sites[site] = series
-            series.values[round_] = size
+                file, line = site
+                name = f"{file}:{line}" if line else file
+                series = self._sites[site] = Series(name, "site", "bytes", self._rounds)
+            series.values[round_] += size
             self._total.values[round_] += size
 
     def _take_containers(self, round_: int) -> None:
@@ -135,17 +146,14 @@ class Sampler:
 
     def rows(self, requests: int, dropped: int, floor: float) -> list[LeakRow]:
         """
-        Judge everything; what decides first, and what grows most, comes first.
+        Judge everything that was counted, each site, and the sums.
         """
         counted = (*self._counted.values(), *self._containers(dropped))
         grown = [each for each in self._sites.values() if max(each.values) > floor * SMALL]
-        sites = [_row(each, requests, dropped, floor) for each in grown]
-        sites.sort(key=lambda row: -row.slope)
-        sums = (self._total, self._rss)
+        weighed = (*grown, self._total, self._rss)
         return [
             *(_row(each, requests, dropped, 0.0) for each in counted),
-            *sites,
-            *(_row(each, requests, dropped, floor) for each in sums),
+            *(_row(each, requests, dropped, floor) for each in weighed),
         ]
 
     def _containers(self, dropped: int) -> Iterator[Series]:
@@ -202,8 +210,7 @@ def _row(series: Series, requests: int, dropped: int, floor: float) -> LeakRow:
         case _:
             verdict = None
     if series.kind == "site":
-        file, _, line = series.name.rpartition(":")
-        series.example = linecache.getline(file, int(line)).strip()
+        series.example = source(series.name)
     return LeakRow(
         name=series.name,
         kind=series.kind,
@@ -236,11 +243,14 @@ def tracing() -> Iterator[bool]:
 
 def sizes() -> Iterator[tuple[Site, int]]:
     """
-    Yield allocation sites with their bytes, without those of this kit.
+    Yield allocation sites with their bytes, without those of this kit; what it made has no line.
     """
     for each in tracemalloc.take_snapshot().statistics("lineno"):
         frame = each.traceback[0]
-        if frame.filename not in KIT:
+        made = MADE.get(frame.filename)
+        if made is not None:
+            yield (made, 0), each.size
+        elif frame.filename not in KIT:
             yield (frame.filename, frame.lineno), each.size
 
 
@@ -259,15 +269,33 @@ def callers(sites: frozenset[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in tracemalloc.take_snapshot().statistics("traceback"):  # the largest first
         *outer, innermost = each.traceback
-        site = f"{innermost.filename}:{innermost.lineno}"
+        site = MADE.get(innermost.filename, f"{innermost.filename}:{innermost.lineno}")
         if site not in sites or site in found:
             continue
-        ours = takewhile(lambda frame: not frame.filename.startswith(HERE), reversed(outer))
-        caller = next((frame for frame in ours if not is_library(frame.filename)), None)
+        within = dropwhile(lambda frame: MADE.get(frame.filename) == LOOPS, reversed(outer))
+        calls = takewhile(lambda frame: not frame.filename.startswith(CALL_BACK), within)
+        caller = next((frame for frame in calls if not is_library(frame.filename)), None)
         if caller is not None:
             found[site] = f"{caller.filename}:{caller.lineno}"
     return found
 
 
 def is_library(file: str) -> bool:
-    return file.startswith(("<", *LIBRARIES)) or file in sys.builtin_module_names
+    """
+    Tell whether *file*, or a place in it, is nothing that the reader has written.
+    """
+    installed = any(each in file for each in PACKAGES)
+    return installed or file.startswith(LIBRARIES) or file in sys.builtin_module_names
+
+
+def order(row: LeakRow) -> tuple[int, int, float]:
+    """
+    Return by what rows are sorted: lines of the program, then those that it calls, then others.
+
+    What surely leaks comes before what is below the floor.
+    """
+    if row.kind != "site":
+        return (0 if row.kind in ("invariant", "container") else 2), 0, 0.0
+    own, leaks = not is_library(row.name), row.verdict is Verdict.LEAK
+    ranks = (leaks and own, leaks and row.where, own, True)
+    return 1, next(rank for rank, holds in enumerate(ranks) if holds), -row.slope

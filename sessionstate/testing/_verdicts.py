@@ -16,7 +16,7 @@ from ._slopes import Slope
 FEWEST_SAMPLES: Final = 20
 LEAST_WARM_UP: Final = 0.3
 
-Kind = Literal["invariant", "container", "site", "total", "rss"]
+Kind = Literal["invariant", "container", "site", "rest", "total", "rss"]
 
 
 class Verdict(StrEnum):
@@ -47,8 +47,9 @@ class LeakRow:
 
     kind: Kind
     """``invariant``: counted, exactly. ``container``: entries of a container of sessionstate that
-    nothing will remove. ``site``: bytes allocated at one place. ``total``: all bytes allocated.
-    ``rss``: what the system says, which never decides."""
+    nothing will remove. ``site``: bytes allocated at one place. ``rest``: those of all places that
+    are not told, in what is written of a report. ``total``: all bytes allocated. ``rss``: what the
+    system says, which never decides."""
 
     unit: str
     """``bytes``, or what is counted."""
