@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sessionstate import Supervisor
-from sessionstate.testing import LeftoverError, VirtualClock, no_leaks
-from sessionstate.testing._settling import pauses
+from sessionstate.testing import LeftoverError, VirtualClock, census, no_leaks
+from sessionstate.testing._settling import pauses, settle_outside
 
 
 class TestNoLeaks:
@@ -116,6 +116,24 @@ class TestNoLeaks:
         (worker,) = (each for each in asyncio.all_tasks() if each.get_name() == "worker")
         worker.cancel()
         await asyncio.wait([worker])
+
+    def test_forgotten_task_of_a_loop_at_rest(self) -> None:
+        """
+        So it is in a loop that is run only meanwhile.
+        """
+
+        async def forget() -> None:
+            asyncio.create_task(asyncio.Event().wait(), name="waits")  # noqa: RUF006 - on purpose
+
+        loop = VirtualClock().new_event_loop()
+        before = census(loop)
+        loop.run_until_complete(forget())
+        left = settle_outside(lambda: census(loop)._new(before), [loop], most=0)
+        assert [each.name for each in left.values()] == ["waits: Event.wait"]
+        (task,) = asyncio.all_tasks(loop)
+        task.cancel()
+        loop.run_until_complete(asyncio.wait([task]))
+        loop.close()
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what is open")
     def test_without_a_loop(self) -> None:

@@ -172,24 +172,20 @@ class TestNotes:
             socket.socket().close()
         maker.assert_called_once()
 
-    def test_made_meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_made_meanwhile(self) -> None:
         """
-        Sockets may be made, as by other threads, while those that are known are looked at.
+        Things may be made, as by other threads, while those that are known are looked at.
         """
-        made: list[socket.socket] = []
+        notes: Notes[socket.socket, int] = Notes()
+        with no_leaks(), socket.socket() as one, socket.socket() as other:
 
-        def making(*site: Any) -> str:
-            made.append(socket.socket())
-            return "here"
+            def making() -> socket.socket:
+                notes.add(other, 2)
+                return one
 
-        with no_leaks():
-            made += socket.socketpair()
-            monkeypatch.setattr(_origins, "place", making)
-            assert len(origins.of_sockets()) == 2
-            monkeypatch.undo()
-            assert len(origins.of_sockets()) == len(made) == 4
-            for each in made:
-                each.close()
+            notes._notes[0] = making, 1  # type: ignore[assignment]
+            assert [note for _, note in notes.items()] == [1]
+            assert [note for _, note in notes.items()] == [1, 2]
 
 
 class TestDepth:
@@ -211,7 +207,7 @@ class TestDepth:
 
         notes, before = Origins(), depth()
         notes.begin(others=True)
-        thread = threading.Thread(target=check)
+        thread = threading.Thread(target=check, daemon=True)
         thread.start()
         begun.wait()
         notes.end()
@@ -241,11 +237,15 @@ class TestDepth:
 
     def test_ended_in_another_thread(self) -> None:
         """
-        An end in a thread that has not begun changes nothing there.
+        An end in a thread that has not begun changes nothing there, nor what begins after it.
         """
         found: list[int] = []
 
         def end() -> None:
+            notes.end()
+            found.append(depth())
+            notes.begin(others=True)
+            found.append(depth())
             notes.end()
             found.append(depth())
 
@@ -254,7 +254,7 @@ class TestDepth:
         thread = threading.Thread(target=end)
         thread.start()
         thread.join()
-        assert found == [0]
+        assert found == [0, DEPTH, 0]
         assert notes._patches == []
 
     @pytest.mark.real_loop
@@ -296,6 +296,9 @@ class TestDepth:
         sys.set_coroutine_origin_tracking_depth(1)
         Supervisor(default=False)
         assert depth() == DEPTH
+        notes.end()
+        assert depth() == before
+        notes.begin(others=True)
         sys.set_coroutine_origin_tracking_depth(7)
         notes.end()
         assert depth() == 7

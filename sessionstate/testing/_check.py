@@ -17,22 +17,12 @@ from typing import Any, Final
 
 from sessionstate import supervisors
 
-from ._leftovers import (
-    Census,
-    Found,
-    Key,
-    Leftover,
-    Loop,
-    activity,
-    census,
-    ignored,
-    kept,
-    tasks_of,
-)
+from ._leftovers import Census, Found, Key, Leftover, Loop, activity, census, ignored, kept
 from ._origins import origins
 from ._settling import settle, settle_outside
 
 TASK: Final = "asyncio task"
+FILE: Final = "file descriptor"
 Name = tuple[str, str, str | None]
 
 
@@ -104,19 +94,20 @@ class Check:
         def look() -> Found:
             return kept(loop)._new(earlier)
 
-        # Or a dropped one would be gone before anybody looked.
-        alive = [*supervisors(), *tasks_of(look())]
+        alive = supervisors()  # or a dropped one would be gone before anybody looked
+        before = look()
         if self._runs_in_loop:
             with suppress(RuntimeError):  # somebody has stopped it
-                loop.run_until_complete(settle(look, self._settle))
-        before = look()
+                before = loop.run_until_complete(settle(look, self._settle))
         try:
             close()
         finally:
             after = look()
             for key, leftover in before.items():
-                # Tasks of the test's own loop are its own; asyncio.run() in it cancels by design.
-                if self._runs_in_loop if leftover.kind == TASK else key in after:
+                # What ends with the test's own loop is its own: tasks, and sockets that it has not
+                # made for itself. asyncio.run() in a test cancels by design.
+                dies = leftover.kind == TASK or (leftover.kind == FILE and leftover.opened_where)
+                if self._runs_in_loop if dies else key in after:
                     self._gone_with_loop[_name(leftover)] = leftover
             del alive
 
