@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
 import anyio
 import pytest
 
-from sessionstate.testing import ExplorationError, Failure, Mode, explore
+from sessionstate.testing import ExplorationError, Failure, Mode, VirtualClock, explore
+from sessionstate.testing._swallowed import excuse, never_begun
 
 # Each run has a virtual loop of its own: uvloop would see the same again.
 pytestmark = pytest.mark.virtual_time
@@ -27,12 +29,12 @@ async def deaf() -> None:
         await asyncio.sleep(5)
 
 
-def found(scenario: Callable[..., Any]) -> list[Failure]:
+def found(scenario: Callable[..., Any], *modes: str) -> list[Failure]:
     """
-    Return what cancelling each task of *scenario* finds.
+    Return what cancelling each task of *scenario* finds, or what else the *modes* do.
     """
     with pytest.raises(ExplorationError) as caught:
-        explore(scenario, modes=["each"])
+        explore(scenario, modes=modes or ["each"])
     return list(caught.value.exploration.failures)
 
 
@@ -172,4 +174,161 @@ class TestSwallowed:
             async with anyio.create_task_group() as group:
                 group.start_soon(deaf)
 
-        assert explore(scenario, modes=["each"], ignore=["never awaited"]).runs
+        assert explore(scenario, modes=["each"]).runs
+
+    def test_task_of_anyio_that_never_begins(self) -> None:
+        """
+        What anyio drops as its task is cancelled before it begins is no problem; all else is.
+        """
+
+        async def worker() -> None:
+            await asyncio.sleep(1)
+
+        async def forgetful() -> None:
+            worker()  # type: ignore[unused-coroutine]
+
+        async def scenario() -> None:
+            async with anyio.create_task_group() as group:
+                group.start_soon(worker)
+                group.start_soon(asyncio.sleep, 1)
+
+        async def mistaken() -> None:
+            try:
+                await scenario()
+            except asyncio.CancelledError:
+                await forgetful()
+                raise
+
+        assert explore(scenario, modes=["each", "all"]).runs
+        with pytest.raises(ExplorationError, match="worker' was never awaited"):
+            explore(mistaken, only="all@2")
+
+    def test_what_older_groups_of_anyio_run(self) -> None:
+        """
+        What is to run is found in older versions of anyio, too; nothing if it is no coroutine.
+        """
+
+        class TaskGroup:
+            async def _run_wrapped_task(self, coro: object) -> None:
+                assert coro
+
+        TaskGroup._run_wrapped_task.__qualname__ = "TaskGroup._run_wrapped_task"
+
+        async def scenario() -> None:
+            inner = asyncio.sleep(0)
+            for given, found in ((inner, [inner]), (3, [])):
+                task = asyncio.create_task(TaskGroup()._run_wrapped_task(given))
+                assert never_begun(task) == found
+                task.cancel()
+            await asyncio.sleep(0)
+            assert never_begun(task) == []
+            inner.close()
+
+        VirtualClock().run(scenario())
+
+    def test_generators(self) -> None:
+        """
+        The closing of an async generator, in a task of its own, ends as Python pleases.
+        """
+
+        async def rows() -> AsyncIterator[int]:
+            try:
+                yield 1
+            finally:
+                await asyncio.sleep(1)
+
+        async def drops() -> None:
+            async for _ in rows():
+                break
+            await asyncio.sleep(0)
+
+        async def closes() -> None:
+            it: Any = rows()
+            await anext(it)
+            await asyncio.create_task(it.aclose())
+
+        assert explore(drops, modes=["each"]).runs
+        if sys.version_info >= (3, 13):
+            assert explore(closes, modes=["each"]).runs
+        else:
+            hint = r"\(the aclose\(\) of an async generator does so before Python 3.13 if it has"
+            with pytest.raises(ExplorationError, match=f"it swallowed .* to its end {hint}"):
+                explore(closes, only="each@2#0")
+
+    def test_group_whose_task_fails(self) -> None:
+        """
+        Where a group of asyncio loses a cancellation, the message says so; a scope is no wrong.
+        """
+        hint = r"\(asyncio.TaskGroup does so before Python 3.13 if one of its tasks fails at the"
+
+        async def fails() -> None:
+            await asyncio.sleep(1)
+            raise LookupError
+
+        async def scenario() -> None:
+            with suppress(ExceptionGroup):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fails())
+                    group.create_task(asyncio.sleep(2))
+
+        if sys.version_info >= (3, 13):
+            assert explore(scenario, modes=["cancel", "scope"]).runs
+        else:
+            told = [str(each) for each in found(scenario, "cancel", "scope")]
+            assert told
+            assert all(re.search(f"(swallowed the|cancelling).*{hint}", each) for each in told)
+        assert explore(scenario, only="scope@5").runs
+
+    def test_group_of_anyio(self) -> None:
+        """
+        Where a group of anyio waits for what its own scope has cancelled, the message says so.
+        """
+
+        async def waits() -> None:
+            async with anyio.create_task_group() as group:
+                group.start_soon(asyncio.sleep, 1)
+
+        async def scenario() -> None:
+            task: Any = asyncio.create_task(waits())
+            await asyncio.sleep(0.5)
+            assert excuse(task) == ""
+            task.cancel()
+            assert "a task group of anyio does so" in excuse(task)
+            await asyncio.wait([task])
+
+        VirtualClock().run(scenario())
+
+    @pytest.mark.parametrize("before", [0, 1])
+    def test_scope_and_shield(self, before: int) -> None:
+        """
+        In a shield a scenario may wait on, though the scope around it is cancelled, to its end.
+        """
+
+        async def scenario() -> None:
+            try:
+                for _ in range(before):
+                    await anyio.sleep(1)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await anyio.sleep(1)
+
+        assert explore(scenario, modes=["scope"]).runs
+
+    def test_scope_and_a_cancellation_of_its_own(self) -> None:
+        """
+        A scenario may end cancelled if asyncio's cancellation comes together with the scope's.
+        """
+
+        async def scenario() -> None:
+            task = asyncio.create_task(asyncio.sleep(9))
+            await asyncio.sleep(1)
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError:
+                current = asyncio.current_task()
+                assert current is not None
+                if current.cancelling():
+                    raise
+
+        assert explore(scenario, modes=["scope"]).runs

@@ -336,3 +336,33 @@ class TestThrow:
         else:
             with pytest.raises(ScenarioError, match="has no point for throw"):
                 reached(scenario)
+
+    def test_what_is_to_be_closed(self) -> None:
+        """
+        An await that gives something to be closed never fails: nobody could close it then.
+        """
+
+        class Line:
+            def __init__(self) -> None:
+                lines.append(self)
+
+            async def aclose(self) -> None:
+                lines.remove(self)
+
+        lines: list[Line] = []
+
+        async def dial() -> Line:
+            await asyncio.sleep(1)
+            return Line()
+
+        async def scenario() -> None:
+            line = await asyncio.create_task(dial())
+            await line.aclose()
+            (line,) = await asyncio.gather(dial())
+            await line.aclose()
+
+        def check() -> None:
+            assert not lines
+
+        explored = explore(scenario, check, modes=["throw"])
+        assert explored.runs == {Mode.THROW: 2}  # the sleeps, and no await of what was dialled
