@@ -8,6 +8,7 @@ import asyncio
 import os
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -206,6 +207,22 @@ async def _answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None
 
 
 class TestHang:
+    def test_thread(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        Where an hour cannot go by because of a thread that is left, that thread is told.
+        """
+        monkeypatch.setattr("sessionstate.testing._run.PATIENCE", 0.05)
+        stop = threading.Event()
+
+        async def scenario() -> None:
+            threading.Thread(target=stop.wait, name="stray").start()
+
+        try:
+            told = by_itself(scenario, repeatable=False)
+        finally:
+            stop.set()
+        assert "it hangs: deadlock: 0.05 s without a sign of threads ['stray']" in told
+
     def test_names_the_culprit(self) -> None:
         """
         A hang names who waits, by the line of their own code, and not what runs the scenario.

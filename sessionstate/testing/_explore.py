@@ -164,7 +164,8 @@ def explore(
             `Injected`.
         ignore: Regular expressions; a problem in which one is found is none.
         repeatable: Whether runs must go the same way each time. With real processes they do not.
-        settle: Virtual seconds that go by after the scenario, and again after its setup.
+        settle: Virtual seconds that go by after the scenario. What is there then, and still there
+            when the setup is left, is left; as many seconds again are for what the setup leaves.
         time_limit: Virtual seconds within which the scenario ends, and its setup is left.
 
     Returns:
