@@ -63,12 +63,12 @@ a { color: var(--slope); }
 .soft { color: var(--soft); font-size: 14px; }
 .leak { color: var(--leak); } .bounded { color: var(--bounded); }
 .inconclusive { color: var(--inconclusive); } .shown { color: var(--soft); }
-.word { font-weight: 600; }
+.word { font-weight: 600; } td.word { white-space: nowrap; }
 figure, .wide { background: var(--card); border: 1px solid var(--line); border-radius: 9px;
   margin: 16px 0; }
 figure { padding: 14px 18px 8px; } figure p { margin: 0; }
 .wide { overflow-x: auto; }
-svg { display: block; width: 100%; height: auto; margin-top: 8px; }
+svg { display: block; width: 100%; height: auto; margin-top: 8px; overflow: visible; }
 svg text { fill: var(--soft); font-size: 13px; }
 .grid { stroke: var(--line); } .axis { stroke: var(--soft); } .warm { fill: var(--warm); }
 .band { fill: var(--band); } .slope { stroke: var(--slope); stroke-width: 2; }
@@ -78,9 +78,11 @@ th, td { padding: 6px 14px; text-align: left; vertical-align: top; }
 td.figure, th.figure { text-align: right; white-space: nowrap; }
 thead th { border-bottom: 1px solid var(--line); font-size: 14px; }
 td code, td a { overflow-wrap: anywhere; font-size: 0.92em; }
-.summary { overflow-wrap: anywhere; }
+.summary td { overflow-wrap: anywhere; } .summary .test { width: 40%; }
 @media (max-width: 600px) {
-  .summary thead { display: none; } .summary td { display: block; padding: 2px 14px; }
+  svg text { font-size: 20px; }
+  .summary thead { display: none; }
+  .summary td, .summary .test { display: block; width: auto; padding: 2px 14px; }
   .summary tr { display: block; padding: 8px 0; }
   .summary tr + tr { border-top: 1px solid var(--line); } }
 """
@@ -100,7 +102,8 @@ def pages(found: list[tuple[str, LeakReport]]) -> str:
     """
     rows = "\n".join(
         f'<tr><td class="word {report.verdict}">{report.verdict}</td>'
-        f'<td><a href="#check-{number}">{escape(test)}</a></td><td>{escape(gist(report))}</td></tr>'
+        f'<td class="test"><a href="#check-{number}">{escape(test)}</a></td>'
+        f"<td>{escape(gist(report))}</td></tr>"
         for number, (test, report) in enumerate(found, 1)
     )
     sections = "\n".join(

@@ -4,8 +4,11 @@ What is shown of somebody's objects: it never raises, and fits on a line.
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from reprlib import Repr
 from typing import Final
+
+from ._timers import told
 
 LONGEST: Final = 200
 """Characters."""
@@ -19,7 +22,7 @@ def short_repr(thing: object) -> str:
     Return the repr of *thing*, cut in its middle where it is long, or its type if that raises.
     """
     try:
-        text = _repr.repr(thing)
+        text = told(thing) if isinstance(thing, TimerHandle) else _repr.repr(thing)
     except Exception as error:
         return f"<{type(thing).__qualname__}, whose repr raises {type(error).__name__}>"
     return short_text(text)
