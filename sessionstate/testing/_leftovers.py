@@ -225,10 +225,7 @@ def census(*loops: Loop) -> Census:
     """
     own: set[object] = set()
     found = dict(_kept(own)) | dict(_tasks(_with_running(loops), own))
-    sockets = origins.of_sockets()
-    for fd, what in open_files().items():
-        where, age = sockets.get(fd, (None, None))
-        found["fd", fd, what] = Leftover("file descriptor", f"{fd}, {what}", age, None, where)
+    found |= _files()
     starts = origins.of_children()
     for pid, what in children().items():
         name, where = f"{pid}, {what}", starts.get(pid)
@@ -237,9 +234,22 @@ def census(*loops: Loop) -> Census:
 
 
 def kept(loop: Loop) -> Census:
-    """Take a census of the supervisors of *loop*, and of its tasks."""
+    """Take a census of what *loop* has: supervisors, tasks, and sockets that others made."""
     own: set[object] = set()
-    return Census(dict(_kept(own, loop)) | dict(_tasks([loop], own)))
+    selector: Any = getattr(loop, "_selector", None)  # uvloop has none, a closed loop neither
+    watched = getattr(selector, "get_map", dict[int, object])()
+    sockets = [fd for fd, (where, _) in origins.of_sockets().items() if where and fd in watched]
+    files = {key: each for key, each in _files().items() if key[1] in sockets} if sockets else {}
+    return Census(dict(_kept(own, loop)) | dict(_tasks([loop], own)) | files)
+
+
+def _files() -> Found:
+    sockets = origins.of_sockets()
+    found: Found = {}
+    for fd, what in open_files().items():
+        where, age = sockets.get(fd, (None, None))
+        found["fd", fd, what] = Leftover("file descriptor", f"{fd}, {what}", age, None, where)
+    return found
 
 
 def activity() -> tuple[int, ...]:
