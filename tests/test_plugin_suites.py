@@ -26,7 +26,7 @@ class TestOthers:
     @pytest.mark.parametrize("mode", ["auto", "strict"])
     def test_what_they_replace(self, run: Run, mode: str) -> None:
         """
-        A suite may put what it likes in the place of `subprocess.Popen`, or of how it is made.
+        A suite may put what it likes in the place of what the check itself needs.
         """
         run(
             """
@@ -35,7 +35,11 @@ class TestOthers:
 
             @pytest.fixture(scope="module", autouse=True)
             def nothing_runs():
-                with mock.patch("subprocess.Popen"), mock.patch("socket.socket"):
+                with (
+                    mock.patch("subprocess.Popen"),
+                    mock.patch("socket.socket"),
+                    mock.patch("os.listdir", return_value=["it"]),
+                ):
                     yield
 
             def test_first():
