@@ -88,11 +88,12 @@ class TestTimers:
 
     def test_nobody_waits(self) -> None:
         """
-        Where nobody waits for the future, it is told by what it calls.
+        Where no task waits for the future, it is told by what it calls.
         """
 
         async def main() -> str:
             future = asyncio.get_running_loop().create_future()
+            future.add_done_callback(print)
             return await self.said(ring, future)
 
         assert VirtualClock().run(main()).startswith("calls ring at ")

@@ -100,9 +100,8 @@ def _refuse_file(file: str, path: str) -> NoReturn:
     """
     Say what to write instead of a file.
     """
-    parts = Path(os.path.relpath(file)).with_suffix("").parts
-    folder, *modules = ("..", parts[-1]) if ".." in parts else ("", *parts)
-    where = f"go to {str(Path(file).parent)!r} and " if folder else ""
-    raise click.BadParameter(
-        f"{file!r} is a file, not a module: {where}write {'.'.join(modules)}:{path}"
-    )
+    here, there = Path.cwd().resolve(), Path(file).resolve().with_suffix("")
+    where, module = f"go to {str(Path(file).parent)!r} and ", there.name
+    if there.is_relative_to(here):
+        where, module = "", ".".join(there.relative_to(here).parts)
+    raise click.BadParameter(f"{file!r} is a file, not a module: {where}write {module}:{path}")
