@@ -33,3 +33,24 @@ def test_who_never_stops_talking_is_told_to_hang(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(ScenarioError, match=r"it hangs: .* were never silent"):
         explore(scenario, repeatable=False)
+
+
+def test_who_sleeps_beside_a_silent_peer_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A scenario may sleep for hours beside an open socket; it is no hang, and it is not waited for.
+    """
+    monkeypatch.setattr(_run, "LONGEST_SILENCE", 0.05)
+    monkeypatch.setattr(_run, "PATIENCE", 0.5)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        left, right = socket.socketpair()
+        with left, right:
+            loop.add_reader(left, lambda: None)
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                loop.remove_reader(left)
+
+    explored = explore(scenario, modes=["cancel"], repeatable=False)
+    assert explored.runs["cancel"] == explored.steps

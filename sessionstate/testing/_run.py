@@ -32,7 +32,9 @@ from ._watch import Step, Task, Watch
 MOST_STEPS: Final = 20_000
 """Iterations of the loop without a millisecond going by that are taken for a livelock."""
 PATIENCE: Final = 5.0
-"""Real seconds without a sign of sockets, processes or threads that are taken for a deadlock."""
+"""Real seconds without a sign of processes or threads that are taken for a deadlock."""
+LONGEST_SILENCE: Final = 1.0
+"""Real seconds in which the peers of sockets may say nothing, until time moves all the same."""
 LONGEST_TALK: Final = 10.0
 """Real seconds that sockets may keep a run busy."""
 
@@ -88,6 +90,7 @@ class Run:
         self._loop = (
             self._clock.new_eager_event_loop() if terms.eager else self._clock.new_event_loop()
         )
+        self._loop.longest_silence = LONGEST_SILENCE
         self._loop.longest_talk = LONGEST_TALK
         self._loop.set_exception_handler(self._complain)
         self._watch = Watch(self._loop, self._before_step, record=record, thrower=self._thrower)

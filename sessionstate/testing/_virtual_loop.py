@@ -184,6 +184,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._still_real = time.monotonic()
         self._still_steps = 0
         self._talked = 0.0
+        self.longest_silence = math.inf
+        """Real seconds in which peers may say nothing, until time moves all the same."""
         self.longest_talk = math.inf
         """Real seconds in which somebody outside may keep the loop from ever being idle."""
         self._seen: list[tuple[selectors.SelectorKey, int]] = []
@@ -292,13 +294,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._move(self.time() + after - before)
         if events:
             self._silent_since = None
-        elif (
-            timeout is not None
-            and self.clock._is_told(self._scheduled[0].when())
-            and self._outsiders.are_peers(real)
-        ):
-            self._move(self._scheduled[0].when())
-        elif after - self._silent_since > self.clock.patience:
+            return events
+        silent = after - self._silent_since
+        if timeout is not None and self._outsiders.are_peers(real):
+            when = self._scheduled[0].when()
+            if silent > self.longest_silence or self.clock._is_told(when):
+                self._move(when)
+                return events
+        if silent > self.clock.patience:
             what = f"deadlock: {self.clock.patience} s without a sign of {outside}"
             advice = "beside these time is real, until you await clock.advance(seconds)"
             raise DeadlockError(self._describe(f"{what}: {advice}"))
