@@ -107,15 +107,24 @@ class TestOptions:
         line = waits_before_registering.__code__.co_firstlineno + 5
         assert f"planted.py:{line}:\n    check: AssertionError: lost: ['it']" in told
 
-    def test_long_messages_are_cut(self) -> None:
+    def test_failures_that_are_alike_are_told_once(self) -> None:
         """
-        Of many failures some are told in full, and how many more there are.
+        What goes wrong in the same way at many points is told once, with how many there are.
         """
         explored = wrong_at_most_points()
+        runs = explored.exploration.runs
         number = len(explored.exploration.failures)
-        assert number > 8
-        assert str(explored).count("SystemError") == 8
-        assert f"\n... and {number - 8} more\nreplay" in str(explored)
+        assert str(explored).count("SystemError") == 1
+        others = f"cancel {runs[Mode.CANCEL] - 2}, twice {runs[Mode.TWICE]}"
+        assert f"\n    the same at {number - 1} more points: {others}\nreplay" in str(explored)
+
+    def test_long_messages_are_cut(self) -> None:
+        """
+        Of many ways to fail some are told in full, and how many more there are.
+        """
+        told = str(wrong_at_most_points(each_in_its_own_way=True))
+        assert told.count("SystemError") == 8
+        assert re.search(r"\n\.\.\. and \d+ more ways to fail\nreplay", told)
 
     def test_points_are_chosen_by_the_seed(self) -> None:
         """
@@ -298,17 +307,19 @@ class TestOptions:
             explore(good, lambda book: book[0], setup=list)
 
 
-def wrong_at_most_points(**options: Any) -> ExplorationError:
+def wrong_at_most_points(*, each_in_its_own_way: bool = False, **options: Any) -> ExplorationError:
     """
     Return what comes of a scenario that goes wrong at most points.
     """
 
     async def wrong() -> None:
+        turn = 0
         try:
-            for _ in range(20):
+            while turn < 20:
                 await asyncio.sleep(0)
+                turn += 1
         except asyncio.CancelledError:
-            raise SystemError from None
+            raise SystemError(turn if each_in_its_own_way else "") from None
 
     with pytest.raises(ExplorationError) as caught:
         explore(wrong, modes=["cancel", "twice"], **options)

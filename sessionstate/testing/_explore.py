@@ -26,7 +26,7 @@ REPEATED: Final = 10
 """One run of so many is made twice, and has to go the same way."""
 
 SHOWN: Final = 8
-"""Failures that the message of an `ExplorationError` tells in full."""
+"""Ways to fail that the message of an `ExplorationError` tells in full."""
 
 ADVICE: Final = (
     "A step cannot be found again then. Look for sets of tasks (use dicts), sets of coroutines "
@@ -104,10 +104,18 @@ class ExplorationError(AssertionError):
     def __init__(self, exploration: Exploration) -> None:
         self.exploration = exploration
         failures, runs = exploration.failures, sum(exploration.runs.values())
+        alike: dict[tuple[str, ...], list[Failure]] = {}
+        for failure in failures:
+            alike.setdefault(failure.problems, []).append(failure)
         lines = [f"{len(failures)} of {runs} runs of {exploration.scenario} failed"]
-        lines += [str(failure) for failure in failures[:SHOWN]]
-        if len(failures) > SHOWN:
-            lines.append(f"... and {len(failures) - SHOWN} more")
+        for first, *others in list(alike.values())[:SHOWN]:
+            lines.append(str(first))
+            if others:
+                modes = Counter(each.point.mode for each in others)
+                listed = ", ".join(f"{mode} {number}" for mode, number in modes.items())
+                lines.append(f"    the same at {len(others)} more points: {listed}")
+        if len(alike) > SHOWN:
+            lines.append(f"... and {len(alike) - SHOWN} more ways to fail")
         lines.append(f"replay one alone: explore(..., only={str(failures[0].point)!r})")
         super().__init__("\n".join(lines))
 
