@@ -107,6 +107,26 @@ class TestOptions:
         line = waits_before_registering.__code__.co_firstlineno + 5
         assert f"planted.py:{line}:\n    check: AssertionError: lost: ['it']" in told
 
+    def test_the_task_is_named(self) -> None:
+        """
+        A failure names the task that was cancelled, if that is not the scenario's own.
+        """
+
+        async def work() -> None:
+            try:
+                await asyncio.sleep(1)
+            except asyncio.CancelledError:
+                raise SystemError from None
+
+        async def scenario() -> None:
+            await asyncio.wait([asyncio.create_task(work(), name="worker")])
+
+        with pytest.raises(ExplorationError) as caught:
+            explore(scenario, modes=["each"])
+        others = {each.task for each in caught.value.exploration.failures}
+        assert "worker" in others
+        assert ", where task 'worker' waits at " in str(caught.value)
+
     def test_failures_that_are_alike_are_told_once(self) -> None:
         """
         What goes wrong in the same way at many points is told once, with how many there are.

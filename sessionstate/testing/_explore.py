@@ -58,9 +58,13 @@ class Failure:
     problems: tuple[str, ...]
     """What was wrong, a sentence each."""
 
+    task: str = ""
+    """The name of the task that was disturbed alone, if it is not the scenario's own."""
+
     def __str__(self) -> str:
         problems = "".join(f"\n    {problem}" for problem in self.problems)
-        where = f", where it waits at {self.where}" if self.where else ""
+        who = f"task {self.task!r}" if self.task else "it"
+        where = f", where {who} waits at {self.where}" if self.where else ""
         return f"{self.scenario}, {self.point}{where}:{problems}"
 
 
@@ -340,7 +344,7 @@ def _disturb(
             )
     if not problems:
         return None
-    return Failure(scenario.name, point, run.waited_at, tuple(problems))
+    return Failure(scenario.name, point, run.waited_at, tuple(problems), run.other)
 
 
 def _difference(one: Run, other: Run) -> str:

@@ -68,6 +68,8 @@ class Run:
         self.terms = terms
         self.point = point
         self.waited_at = ""
+        self.other = ""
+        """The name of the task that was disturbed, if it is not the scenario's own."""
         self.struck = False
         """Whether the run got to the point of injection."""
         self._hit: list[Task] = []
@@ -277,8 +279,10 @@ class Run:
                 targets = self._watch.targets()
                 self.struck = point.task < len(targets)
                 if self.struck:
-                    self._others = hits(targets[point.task], main)
-                    self._cancel(targets[point.task])
+                    task = targets[point.task]
+                    self.other = "" if task is main else task.get_name()
+                    self._others = hits(task, main)
+                    self._cancel(task)
 
     def _note_where(self) -> None:
         where = self._reader.struck if self._thrower is None else self._thrower.struck

@@ -57,7 +57,9 @@ class Hit:
         Whoever is cancelled by others too may be told to end in such a way.
         """
         task = self.task
-        ended = task.done() and not task.cancelled() and task.exception() is None
+        # Not asked in public: that would count as the asking of who ought to.
+        failed = task._exception is not None
+        ended = task.done() and not task.cancelled() and not failed
         return ended and self.cancelled == 0 and task.cancelling() == 1
 
     @property
