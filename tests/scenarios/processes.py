@@ -7,6 +7,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from anyio import ClosedResourceError, EndOfStream
+
 from sessionstate import SessionError
 from tests.trees import child
 
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
     from tests.world import World
 
 
-@scenario(repeatable=False)
+@scenario(repeatable=False, raises=(EndOfStream, ClosedResourceError))
 async def process_tree(world: World) -> None:
     """
     A process with a child of its own is opened and read from, and ends with its session.
+
+    If it is ended as it is read from, that is heard first.
     """
     with suppress(SessionError):
         async with world.supervisor.session("a") as session:
