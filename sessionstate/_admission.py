@@ -71,16 +71,17 @@ class Admission(Room):
 
     async def wait_settled(self, session: Session) -> None:
         """Wait for the old incarnation to end: never two lives of one id at once."""
-        if would_deadlock(session):
+        again = False
+        while would_deadlock(session):
             ending = session._ending
-            if ending is not None and ending.asking is not running_task():
-                await asyncio.sleep(0)  # who holds what somebody else ended hears of that instead
-            if would_deadlock(session):
+            if again or ending is None or ending.asking is running_task():
                 raise RuntimeError(
                     f"session {session.id!r} is closing and cannot end before the code that runs "
                     f"here does: it is its own clean-up, task or block; open it again from "
                     f"elsewhere, or use another id"
                 )
+            again = True
+            await asyncio.sleep(0)  # who holds what somebody else ended hears of that end instead
         await wait_plainly(session)
 
     # The hooks
