@@ -184,9 +184,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._still_real = time.monotonic()
         self._still_steps = 0
         self._talked = 0.0
-        self.longest_silence = math.inf
+        self.longest_silence: float = math.inf
         """Real seconds in which peers may say nothing, until time moves all the same."""
-        self.longest_talk = math.inf
+        self.longest_talk: float = math.inf
         """Real seconds in which somebody outside may keep the loop from ever being idle."""
         self._seen: list[tuple[selectors.SelectorKey, int]] = []
         selector = _Selector()
