@@ -50,12 +50,13 @@ class Run(Protocol):
         ...
 
 
-def runs(pytester: pytest.Pytester) -> Iterator[Run]:
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Iterator[Run]:
     """
     Give a function that runs tests with the plugin; end what they leave.
     """
 
-    def run(source: str, *options: str, mode: str = "auto") -> pytest.RunResult:
+    def run_tests(source: str, *options: str, mode: str = "auto") -> pytest.RunResult:
         pytester.makeini(INI.format(mode))
         pytester.makepyfile(test_it=HEAD + dedent(source))
         return pytester.runpytest_inprocess(*ALONE, *PLAIN, QUICK, *options, plugins=[plugin])
@@ -64,7 +65,7 @@ def runs(pytester: pytest.Pytester) -> Iterator[Run]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("CI", "BUILD_NUMBER"):  # with these pytest's summary repeats whole messages
             patch.delenv(name, raising=False)
-        yield run
+        yield run_tests
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for supervisor in supervisors():

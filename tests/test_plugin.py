@@ -6,23 +6,13 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 from sessionstate.testing._leftovers import Leftover
-from tests.plugin_runs import LEAVES_SESSION, PATIENT, Run, runs, text
+from tests.plugin_runs import LEAVES_SESSION, PATIENT, Run, run, text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester) -> Iterator[Run]:
-    """
-    Give a function that runs tests with the plugin.
-    """
-    yield from runs(pytester)
+__all__ = ["run"]
 
 
 class TestWhatIsLeft:

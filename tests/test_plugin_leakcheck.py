@@ -6,23 +6,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from sessionstate.testing import LeakReport, LeakRow, Verdict, _reports
-from tests.plugin_runs import REPORTED, Run, runs, text
+from tests.plugin_runs import REPORTED, Run, run, text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester) -> Iterator[Run]:
-    """
-    Give a function that runs tests with the plugin.
-    """
-    yield from runs(pytester)
+__all__ = ["run"]
 
 
 VALUES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)

@@ -4,22 +4,11 @@ Which tests the plugin looks at, how strictly, and what fixtures may leave.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.plugin_runs import LEAVES_SESSION, Run, runs, text
+from tests.plugin_runs import LEAVES_SESSION, Run, run, text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester) -> Iterator[Run]:
-    """
-    Give a function that runs tests with the plugin.
-    """
-    yield from runs(pytester)
+__all__ = ["run"]
 
 
 class TestModes:

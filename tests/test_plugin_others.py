@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import dedent
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 
@@ -27,20 +27,11 @@ from tests.plugin_runs import (
     QUICK,
     REPORTED,
     Run,
-    runs,
+    run,
     text,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester) -> Iterator[Run]:
-    """
-    Give a function that runs tests with the plugin.
-    """
-    yield from runs(pytester)
+__all__ = ["run"]
 
 
 class TestVirtualClock:

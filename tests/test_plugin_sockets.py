@@ -4,22 +4,11 @@ What the plugin says of sockets that a test's loop would take along with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.plugin_runs import Run, runs, text
+from tests.plugin_runs import Run, run, text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def run(pytester: pytest.Pytester) -> Iterator[Run]:
-    """
-    Give a function that runs tests with the plugin.
-    """
-    yield from runs(pytester)
+__all__ = ["run"]
 
 
 @pytest.mark.parametrize(
