@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sessionstate._context import describe
+
+from ._origins import defined_at
 from ._places import place
 
 
@@ -25,11 +27,7 @@ def told(timer: asyncio.TimerHandle) -> str:
     if task is not None:
         what, where = f"wakes {getattr(task.get_coro(), '__qualname__', '?')}", place(task)
     else:
-        while isinstance(callback, partial):
-            callback = callback.func
-        code = getattr(callback, "__code__", None)
-        what = f"calls {getattr(callback, '__qualname__', type(callback).__qualname__)}"
-        where = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else ""
+        what, where = f"calls {describe(callback)}", defined_at(callback) or ""
     at = f" at {Path(where).name}" if where else ""
     return f"{what}{at} in {timer.when() - handle._loop.time():,.0f} s"
 
