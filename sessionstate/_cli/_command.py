@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from sessionstate._cli._audit import command as audit
 from sessionstate._cli._ends import INTERRUPTED, CannotRunError
 from sessionstate._cli._extras import require
 from sessionstate._cli._leakcheck import command as leakcheck
@@ -97,3 +98,4 @@ def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | 
 
 
 main.add_command(leakcheck)
+main.add_command(audit)

@@ -1,0 +1,130 @@
+"""
+Who calls a function, and where: by name, and by whose method it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from sessionstate.audit._containers import Containers
+from sessionstate.audit._contexts import Frame, Seen, walk
+from sessionstate.audit._events import Event
+from sessionstate.audit._facts import MODULE
+from sessionstate.audit._project import GENERIC, Func, Project
+
+SHARED_NAME: Final = 3
+"""How many classes may have a method of one name before a call of it tells nothing."""
+
+
+class Site(NamedTuple):
+    """
+    One place where a function is called, or handed on to be called.
+    """
+
+    func: Func
+    event: Event
+    frames: tuple[Frame, ...]
+    handed: str
+    """What it is handed to, such as ``add_done_callback``; empty where it is called."""
+
+    @property
+    def line(self) -> int:
+        """
+        Its line.
+        """
+        return int(self.event[3])
+
+
+class Calls:
+    """
+    Finds the places where a function is called.
+    """
+
+    def __init__(self, project: Project, containers: Containers) -> None:
+        self.project = project
+        self.containers = containers
+        self._seen: dict[int, tuple[Seen, ...]] = {}
+        self._sites: dict[int, list[Site]] = {}
+
+    def events(self, func: Func) -> tuple[Seen, ...]:
+        """
+        Return each operation in *func*, with what it stands in.
+        """
+        found = self._seen.get(id(func))
+        if found is None:
+            found = self._seen[id(func)] = tuple(walk(func.fact.block()))
+        return found
+
+    def sites(self, target: Func) -> list[Site]:
+        """
+        Return the places where *target* is called, or handed on.
+        """
+        found = self._sites.get(id(target))
+        if found is None:
+            found = self._sites[id(target)] = list(self._find(target))
+        return found
+
+    def _find(self, target: Func) -> Iterator[Site]:
+        name = target.name
+        for caller in self.project.callers.get(name, ()):
+            for seen in self.events(caller):
+                event = seen.event
+                called = event[1].rpartition(".")[2] if event[2] == "()" else event[2]
+                called = called.lstrip("@$%").rpartition(">")[2]
+                if called == name and caller is not target:
+                    base = event[1] if event[2] != "()" else ""
+                    if self._may_be(caller, base, event, target):
+                        yield Site(caller, event, seen.frames, "")
+                for argument in event[6]:
+                    path = argument.rpartition("=")[2] if argument[:1] not in "~=" else ""
+                    base, _, last = path.rpartition(".")
+                    last = last.lstrip("@$%").rpartition(">")[2]
+                    if last == name and self._may_be(caller, base, event, target):
+                        yield Site(caller, event, seen.frames, event[2] if event[2] != "()" else "call")
+
+    def _may_be(self, caller: Func, base: str, event: Event, target: Func) -> bool:
+        """
+        Tell whether what *caller* calls by that name may be *target*.
+        """
+        project = self.project
+        if not base and not target.fact.cls:
+            return self._same_name(caller, event, target)
+        if not base:
+            # `manager.close` may be passed as a name of its own; a class is called by its name.
+            return target.name == "__init__" or not self._is_method(target)
+        own = project.type_of(target)
+        if own is None:
+            # A function of a module: `cleanup.run()`.
+            return base[:1] in "@?$"
+        known = self.containers.instance(caller, base)
+        if known is not None:
+            lineage = list(project.lineage(known))
+            return own in lineage or known in project.lineage(own)
+        if base == "self":
+            return False
+        alike = [each for each in project.named[target.name] if self._is_method(each)]
+        return len(alike) == 1 or (len(alike) <= SHARED_NAME and target.name not in GENERIC)
+
+    @staticmethod
+    def _is_method(func: Func) -> bool:
+        return func.fact.qualname.rpartition(".")[0] == func.fact.cls != ""
+
+    def _same_name(self, caller: Func, event: Event, target: Func) -> bool:
+        """
+        Tell whether a plain name in *caller* is the function *target*.
+        """
+        if caller.module is target.module:
+            return True
+        found = self.project.imported(caller.module, target.name)
+        if found is not None:
+            return found[0] is target.module
+        renamed = event[1].lstrip("@")
+        found = self.project.imported(caller.module, renamed) if renamed else None
+        return found is not None and found[0] is target.module
+
+    def is_root(self, func: Func) -> bool:
+        """
+        Tell whether nobody in the project calls *func*.
+        """
+        return not self.sites(func) and func.fact.qualname != MODULE

@@ -1,0 +1,356 @@
+"""
+Expressions, reduced to events in the order in which they happen.
+
+An event is a tuple, so that it is small, can be marshalled and compared:
+
+``(OP, path, name, line, column, key, arguments, value)``
+    A method call, or what an operator does as one: ``agents[id] = x`` is ``[]=`` of ``agents``. A
+    call of a plain function is ``()`` of that function.
+``(AWAIT, line)``, ``(YIELD, line)``
+    Where the function may be suspended.
+``(LATER, line, events)``
+    A lambda: its events happen when it is called.
+
+A *path* says what is meant, as far as one file can tell:
+
+``self.x``         an attribute of the instance, or of its class
+``@name``          a name of this module, whether made or imported here
+``^function>name`` a local variable of an enclosing function, or of this one
+``%Name``          some instance of ``Name``
+``$name``          an argument, or a local variable of which nothing else is known
+``?``              anything
+
+followed by ``.attribute``, ``.[key]`` for a constant key, or ``.*`` for any one value. Two paths
+that may both be meant are joined by ``|``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any, Final
+
+from sessionstate.audit._vocabulary import MAPS, RANDOM
+
+OP: Final = "o"
+AWAIT: Final = "w"
+YIELD: Final = "y"
+LATER: Final = "l"
+
+Event = tuple[Any, ...]
+
+LONGEST_KEY: Final = 60
+FRESH: Final = frozenset({"id", "hash"})
+WRAPS: Final = frozenset({"str", "int", "tuple", "bytes", "cast", "repr", "frozenset", "float", "next"})
+
+
+def constructed(node: ast.expr | None) -> str:
+    """
+    Return the kind of container that *node* makes, such as ``dict``; else an empty string.
+    """
+    match node:
+        case ast.Dict() | ast.DictComp():
+            return "dict"
+        case ast.Set() | ast.SetComp():
+            return "set"
+        case ast.List() | ast.ListComp():
+            return "list"
+        case ast.Call(func=func):
+            return _called(node, func)
+        case ast.BoolOp(values=values):
+            return next((kind for each in values if (kind := constructed(each))), "")
+        case ast.IfExp(body=body, orelse=orelse):
+            return constructed(body) or constructed(orelse)
+        case _:
+            return ""
+
+
+def _called(node: ast.Call, func: ast.expr) -> str:
+    if isinstance(func, ast.Subscript):
+        func = func.value
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    if name in {"field", "Field", "PrivateAttr", "ib", "attrib", "Factory"}:
+        factory = next((k.value for k in node.keywords if k.arg in {"default_factory", "factory"}), None)
+        if factory is None and name == "Factory" and node.args:
+            factory = node.args[0]
+        if isinstance(factory, ast.Lambda):
+            return constructed(factory.body)
+        made = ast.Call(factory, [], []) if factory is not None else None
+        return constructed(made)
+    kind = MAPS.get(name, "")
+    if kind == "deque" and (len(node.args) > 1 or any(_bounds(k) for k in node.keywords)):
+        return "deque(maxlen)"
+    if kind == "defaultdict" and node.args:
+        inner = node.args[0]
+        return f"defaultdict({getattr(inner, 'id', getattr(inner, 'attr', ''))})"
+    return kind
+
+
+def _bounds(keyword: ast.keyword) -> bool:
+    none = isinstance(keyword.value, ast.Constant) and keyword.value.value is None
+    return keyword.arg == "maxlen" and not none
+
+
+def annotated(node: ast.expr | None) -> str:
+    """
+    Return the first name in an annotation that says what a value is: ``Agent`` of ``Agent | None``.
+    """
+    match node:
+        case ast.Name(id=name):
+            return "" if name == "None" else name
+        case ast.Attribute(attr=attr):
+            return attr
+        case ast.Constant(value=str(text)):
+            try:
+                return annotated(ast.parse(text, mode="eval").body)
+            except SyntaxError:
+                return ""
+        case ast.BinOp(left=left, right=right):
+            return annotated(left) or annotated(right)
+        case ast.Subscript(value=value, slice=inside):
+            name = annotated(value)
+            if name in {"Optional", "Union", "Annotated", "ClassVar", "Final"}:
+                first = inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
+                return annotated(first)
+            return name
+        case _:
+            return ""
+
+
+def dotted(node: ast.expr) -> str:
+    """
+    Return *node* as dotted text, as well as it can be told.
+    """
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=attr):
+            return f"{dotted(value)}.{attr}"
+        case ast.Call(func=func):
+            return f"{dotted(func)}()"
+        case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
+            return f"{dotted(value)}.{key}"
+        case ast.Subscript(value=value):
+            return f"{dotted(value)}[]"
+        case ast.Await(value=value):
+            return dotted(value)
+        case _:
+            return ""
+
+
+def called(event: Event) -> str:
+    """
+    Return the last name of what an event calls.
+    """
+    return str(event[1].rpartition(".")[2].lstrip("@$%^") if event[2] == "()" else event[2])
+
+
+class Expressions:
+    """
+    Walks expressions of one function and appends what happens to `out`.
+    """
+
+    def __init__(self, qualname: str, outer: Expressions | None) -> None:
+        self.qualname = qualname
+        self.local = qualname.replace(".", "/")  # a dot would begin an attribute
+        self.outer = outer
+        self.paths: dict[str, str] = {}
+        """What each local name stands for."""
+        self.origins: dict[str, str] = {}
+        """Where the value of each local name comes from, as `key` writes it."""
+        self.texts: dict[str, tuple[str, ...]] = {}
+        """Local names that are one of several constant strings."""
+        self.out: list[Event] = []
+        self.calls: set[str] = set()
+        self.awaits = False
+        self.yields = False
+
+    def look_up(self, name: str) -> str:
+        """
+        Return the path that *name* stands for here.
+        """
+        scope: Expressions | None = self
+        while scope is not None:
+            path = scope.paths.get(name)
+            if path is not None:
+                # A local variable of an enclosing function is known by that function.
+                if scope is not self and path[0] == "$":
+                    return f"^{scope.local}>{path[1:]}"
+                return path
+            scope = scope.outer
+        return f"@{name}"
+
+    def op(
+        self,
+        path: str,
+        name: str,
+        node: ast.AST,
+        key: str = "",
+        arguments: tuple[str, ...] = (),
+        value: str = "",
+    ) -> None:
+        """
+        Append an operation on each container that *path* may mean.
+        """
+        line, column = node.lineno, node.col_offset + 1  # type: ignore[attr-defined]
+        for one in path.split("|"):
+            self.out.append((OP, one, name, line, column, key, arguments, value))
+
+    def visit(self, node: ast.expr | None) -> str:
+        """
+        Walk *node*, and return the path that it is.
+        """
+        if node is None:
+            return ""
+        handler = HANDLERS.get(type(node))
+        if handler is not None:
+            return handler(self, node)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.visit(child)
+        return ""
+
+    def key(self, node: ast.expr | None, depth: int = 0) -> str:
+        """
+        Say where a key comes from: an origin, a colon, and its text.
+
+        Origins: ``c`` constant, ``b`` bounded, ``u`` unique, ``p`` parameter, ``a`` attribute,
+        ``r`` result of a call, ``v`` local variable, ``k`` key of a container, ``t`` several.
+        """
+        if depth > 4 or node is None:  # noqa: PLR2004
+            return ""
+        match node:
+            case ast.Constant(value=value):
+                return f"c:{value}"[:LONGEST_KEY]
+            case ast.Name(id=name):
+                return self._origin_of(name)
+            case ast.Attribute():
+                return f"a:{dotted(node)}"[:LONGEST_KEY]
+            case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
+                return self.key(value, depth + 1)
+            case ast.Call(func=func, args=args):
+                name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+                if name == "type":
+                    return "b:type"
+                if name in FRESH or RANDOM.search(name):
+                    return f"u:{dotted(node)}"[:LONGEST_KEY]
+                if (name in WRAPS or name in {"lower", "strip", "upper", "decode", "encode"}) and (
+                    args or isinstance(func, ast.Attribute)
+                ):
+                    inner = args[-1] if args else func.value  # type: ignore[attr-defined]
+                    return self.key(inner, depth + 1)
+                if isinstance(func, ast.Attribute) and name in {"get", "hex", "format", "hexdigest"}:
+                    return f"a:{dotted(func.value)}.{_constant(args)}"[:LONGEST_KEY]
+                return f"r:{dotted(node)}"[:LONGEST_KEY]
+            case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.JoinedStr(values=parts):
+                return "t:" + "+".join(filter(None, (self.key(p, depth + 1) for p in parts[:6])))
+            case ast.FormattedValue(value=value):
+                return self.key(value, depth + 1)
+            case ast.Dict(keys=keys):
+                return "t:" + "+".join(filter(None, (self.key(k, depth + 1) for k in keys[:6])))
+            case ast.BinOp(left=left, right=right):
+                return f"t:{self.key(left, depth + 1)}+{self.key(right, depth + 1)}"
+            case ast.BoolOp(values=values):
+                return "t:" + "+".join(filter(None, (self.key(v, depth + 1) for v in values)))
+            case ast.IfExp(body=body):
+                return self.key(body, depth + 1)
+            case ast.Subscript(value=value, slice=ast.Constant(value=str(text))):
+                return f"a:{dotted(value)}.{text}"[:LONGEST_KEY]
+            case ast.Subscript(value=value):
+                return f"a:{dotted(value)}"[:LONGEST_KEY]
+            case _:
+                return "r:"
+
+    def _origin_of(self, name: str) -> str:
+        scope: Expressions | None = self
+        while scope is not None:
+            if name in scope.origins:
+                return scope.origins[name]
+            scope = scope.outer
+        return f"v:{name}"
+
+    def bind(self, target: ast.expr, path: str, origin: str) -> None:
+        """
+        Let the names in *target* stand for *path*.
+        """
+        match target:
+            case ast.Name(id=name):
+                kept = self.paths.get(name, "")
+                if kept.startswith("@"):  # declared global
+                    return
+                self.paths[name] = path or f"${name}"
+                text = origin.partition(":")[2]
+                self.origins[name] = origin if origin[:1] in "ucbk" else f"v:{name}<{text}"
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                for part in parts:
+                    self.bind(part, "", origin if origin[:1] in "bk" else "v:")
+            case ast.Starred(value=value):
+                self.bind(value, "", origin)
+            case _:
+                pass
+
+    def iterate(self, target: ast.expr, source: ast.expr) -> str:
+        """
+        Walk what a loop goes over, bind its *target*, and return the path of what is gone over.
+        """
+        path = self.visit(source)
+        while isinstance(source, ast.Call) and source.args and _borrowing(source):
+            source = source.args[0]
+        if isinstance(source, ast.Tuple | ast.List):
+            literals = tuple(
+                e.value for e in source.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)
+            )
+            if literals and isinstance(target, ast.Name):
+                self.texts[target.id] = literals
+            several = [p for e in source.elts if (p := self.path_only(e)) and p[0] not in "?%"]
+            self.bind(target, "|".join(several), "b:literal" if literals else "v:")
+            return ""
+        view = ""
+        if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute):
+            view = source.func.attr if source.func.attr in {"items", "values", "keys", "copy"} else ""
+            if view:
+                path = self.path_only(source.func.value)
+        elif isinstance(source, ast.Name | ast.Attribute | ast.Subscript):
+            path = self.path_only(source)
+        if path and path[0] != "%":
+            self.op(path, "iter", source)
+        inner = f"{path}.*" if path else ""
+        if view == "items" and isinstance(target, ast.Tuple) and len(target.elts) == 2:  # noqa: PLR2004
+            self.bind(target.elts[0], "", f"k:{path}")
+            self.bind(target.elts[1], inner, f"k:{path}")
+        elif view == "values":
+            self.bind(target, inner, "v:")
+        else:
+            bounded = isinstance(source, ast.Name) and source.id.isupper()
+            origin = f"k:{path}" if path else "v:"
+            self.bind(target, inner, "b:constant" if bounded or _counts(source) else origin)
+        return path
+
+    def path_only(self, node: ast.expr) -> str:
+        """
+        Return the path that *node* is, without saying what happens meanwhile.
+        """
+        kept, self.out = self.out, []
+        try:
+            return self.visit(node)
+        finally:
+            self.out = kept
+
+
+def _constant(args: list[ast.expr]) -> str:
+    if args and isinstance(args[0], ast.Constant):
+        return str(args[0].value)
+    return ""
+
+
+def _borrowing(call: ast.Call) -> bool:
+    name = getattr(call.func, "id", "")
+    return name in {"list", "tuple", "sorted", "set", "dict", "reversed", "enumerate", "iter", "map"}
+
+
+def _counts(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "range"
+
+
+HANDLERS: Final[dict[type[ast.expr], Callable[[Expressions, Any], str]]] = {}
+"""Filled by `_calls`, which knows each kind of expression."""

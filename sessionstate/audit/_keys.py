@@ -1,0 +1,107 @@
+"""
+Of how many values a key may be: as many as there are sessions, or as many as somebody wrote down.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final
+
+from sessionstate.audit._vocabulary import (
+    BOUNDED_ANNOTATION,
+    BOUNDED_KEY,
+    MEDIUM_KEY,
+    RANDOM,
+    REQUEST,
+    STRONG_ANNOTATION,
+    STRONG_KEY,
+)
+
+SPLIT: Final = re.compile(r"[+<]")
+CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class Domain(IntEnum):
+    """
+    How many values a key takes, the fewest first.
+    """
+
+    BOUNDED = 0
+    UNKNOWN = 1
+    LIKELY = 2
+    """Its name says that there is one for each of something."""
+    SESSION = 3
+    """There is one for each session, request, peer or task."""
+
+
+class Keys:
+    """
+    Classifies keys as `Expressions.key` writes them.
+
+    Args:
+        session: Further names of keys that grow.
+        bounded: Further names of keys that do not.
+    """
+
+    def __init__(self, session: Sequence[str] = (), bounded: Sequence[str] = ()) -> None:
+        self._session = frozenset(session)
+        self._bounded = frozenset(bounded)
+        self._known: dict[str, Domain] = {}
+
+    def domain(self, key: str) -> Domain:
+        """
+        Return the domain of a key.
+        """
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._of(key)
+        return found
+
+    def _of(self, key: str) -> Domain:
+        origin, _, text = key.partition(":")
+        if origin in {"c", "b", "s"}:
+            return Domain.BOUNDED
+        if origin == "u":
+            return Domain.SESSION
+        if origin == "t":
+            parts = [self.domain(part) for part in re.split(r"\+(?=[a-z]:)", text) if part]
+            known = [part for part in parts if part is not Domain.BOUNDED]
+            return max(known, default=Domain.BOUNDED)
+        if origin == "k":
+            return Domain.UNKNOWN
+        name, _, annotation = text.partition("|")
+        name, _, source = name.partition("<")
+        return self._named(name, annotation, source, origin)
+
+    def _named(self, name: str, annotation: str, source: str, origin: str) -> Domain:
+        last = name.rpartition(".")[2]
+        for each in (last, name, source.rpartition(".")[2]):
+            if each in self._session:
+                return Domain.SESSION
+            if each in self._bounded:
+                return Domain.BOUNDED
+        if annotation and BOUNDED_ANNOTATION.search(annotation):
+            return Domain.BOUNDED
+        if annotation and STRONG_ANNOTATION.search(annotation):
+            return Domain.SESSION
+        snake = CAMEL.sub("_", name).lower() if last != last.upper() else name
+        tail = snake.removesuffix(".id").rpartition(".")[2] or snake
+        if RANDOM.search(source) or RANDOM.search(name.removesuffix("()")):
+            return Domain.SESSION
+        if snake.endswith(".id") and STRONG_KEY.search(tail):
+            return Domain.SESSION
+        if BOUNDED_KEY.search(snake.rpartition(".")[2]) or BOUNDED_KEY.search(name):
+            return Domain.BOUNDED
+        if STRONG_KEY.search(snake):
+            return Domain.SESSION
+        if source:
+            via = self._named(source.removesuffix("()"), "", "", "a")
+            if via is not Domain.UNKNOWN:
+                return via
+        if origin == "a" and REQUEST.search(snake):
+            return Domain.SESSION
+        if snake.endswith(".id") or MEDIUM_KEY.search(snake.rpartition(".")[2]):
+            return Domain.LIKELY
+        return Domain.UNKNOWN

@@ -1,0 +1,382 @@
+"""
+Functions, reduced to what a look at their ways out needs.
+
+A block is a tuple of statements; a statement is a tuple that begins with what it is:
+
+``(DO, line, events)``                                    something happens
+``(IF, line, events, guards, about, then, otherwise)``    a choice
+``(LOOP, line, events, forever, over, body, otherwise)``  a loop
+``(TRY, line, body, handlers, otherwise, final)``         each handler: ``(types, line, block)``
+``(WITH, line, entered, body)``                           entered: ``(text, events)`` for each
+``(RETURN, line, events)``, ``(RAISE, line, events, type)``, ``(BREAK, line)``, ``(CONTINUE, line)``
+
+A guard is ``(present, path)``: the test holds if the container has the entry (True), or if it has
+not (False). Statements in which nothing happens are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, Final
+
+from sessionstate.audit import _calls  # noqa: F401 - it teaches `Expressions` each kind
+from sessionstate.audit._calls import _what
+from sessionstate.audit._events import Event, Expressions, annotated, called, constructed, dotted
+from sessionstate.audit._vocabulary import MAPS, OWNED
+
+DO: Final = "E"
+IF: Final = "I"
+LOOP: Final = "L"
+TRY: Final = "T"
+WITH: Final = "W"
+RETURN: Final = "R"
+RAISE: Final = "X"
+BREAK: Final = "B"
+CONTINUE: Final = "C"
+
+Statement = tuple[Any, ...]
+Block = tuple[Statement, ...]
+
+IN_PLACE: Final = {ast.Sub: "-=", ast.BitAnd: "&=", ast.BitOr: "|=", ast.Add: "+=[]"}
+
+
+class Lowering(Expressions):
+    """
+    One function, class body or module on its way to a block.
+    """
+
+    def __init__(self, qualname: str, outer: Expressions | None, kind: str, cls: str) -> None:
+        super().__init__(qualname, outer)
+        self.kind = kind
+        """``module``, ``class`` or ``function``."""
+        self.cls = cls
+        self.inner: list[tuple[ast.AST, str]] = []
+        """Functions and classes defined within, to be looked at once this one is done."""
+        self.imports: dict[str, str] = {}
+
+    def events(self) -> tuple[Event, ...]:
+        """
+        Take what happened since the last call.
+        """
+        taken, self.out = tuple(self.out), []
+        return taken
+
+    def block(self, body: list[ast.stmt]) -> Block:
+        """
+        Reduce the statements of *body*.
+        """
+        statements: list[Statement] = []
+        for node in body:
+            handler = STATEMENTS.get(type(node))
+            if handler is not None:
+                made = handler(self, node)
+                if made is not None:
+                    statements.append(made)
+        return tuple(statements)
+
+    def done(self, line: int) -> Statement | None:
+        """
+        Return what happened as one statement.
+        """
+        return (DO, line, self.events()) if self.out else None
+
+    def _own(self, name: str) -> str:
+        """
+        Return the path of a container that is made under *name* here.
+        """
+        if self.kind == "module" or self.paths.get(name, "").startswith("@"):
+            return f"@{name}"
+        return f"self.{name}" if self.kind == "class" else f"^{self.local}>{name}"
+
+    def assign(self, target: ast.expr, value: ast.expr | None, path: str, kind: str) -> None:
+        """
+        Let *target* be *value*, whose path and kind of container are known.
+        """
+        text = _what(value) if value is not None else ""
+        match target:
+            case ast.Name(id=name):
+                own = self._own(name)
+                if self.kind != "function" or own[0] == "@" or kind:
+                    self._rebind(own, target, kind, path, value)
+                    if self.kind == "function":
+                        self.paths[name] = own
+                else:
+                    self.bind(target, path, self.key(value) if value is not None else "v:")
+                    if self.out and any(event[0] == "o" and called(event) in OWNED for event in self.out):
+                        self.op(f"${name}", "let", target, "", (path,), text)
+            case ast.Attribute():
+                self._rebind(self.path_only(target), target, kind, path, value)
+            case ast.Subscript(slice=ast.Constant(value=str(text_key))):
+                base = self.visit(target.value)
+                self._rebind(f"{base or '?'}.[{text_key}]", target, kind, path, value)
+            case ast.Subscript(slice=ast.Slice()):
+                self.op(self.visit(target.value) or "?", "[:]=", target)
+            case ast.Subscript():
+                base = self.visit(target.value) or "?"
+                self.visit(target.slice)
+                self.op(base, "[]=", target, self.key(target.slice), (path,), text)
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                values = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+                for i, part in enumerate(parts):
+                    each = values[i] if len(values) == len(parts) else None
+                    inner = self.path_only(each) if each is not None else ""
+                    self.assign(part, each, inner, constructed(each))
+            case ast.Starred(value=inner):
+                self.assign(inner, None, "", "")
+            case _:
+                pass
+
+    def _rebind(self, path: str, node: ast.expr, kind: str, value: str, made: ast.expr | None) -> None:
+        used = any(event[0] == "o" and event[1] == path for event in self.out)
+        sliced = isinstance(made, ast.Subscript) and value == path
+        how = "=filter" if used or sliced else "="
+        self.op(path, how, node, self.key(made), (value, kind), _what(made) if made else "")
+
+
+def _expression(on: Lowering, node: ast.Expr) -> Statement | None:
+    on.visit(node.value)
+    return on.done(node.lineno)
+
+
+def _assign(on: Lowering, node: ast.Assign) -> Statement | None:
+    path, kind = on.visit(node.value), constructed(node.value)
+    for target in node.targets:
+        on.assign(target, node.value, path, kind)
+    return on.done(node.lineno)
+
+
+def _annotated(on: Lowering, node: ast.AnnAssign) -> Statement | None:
+    name = annotated(node.annotation)
+    kind = constructed(node.value)
+    path = on.visit(node.value)
+    empty = node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None)
+    if not kind and not empty:
+        kind = MAPS.get(name, "")
+    if name not in MAPS and name and not path.startswith("%"):
+        path = f"%{name}"
+    if node.value is None and on.kind == "function" and isinstance(node.target, ast.Name):
+        return on.done(node.lineno)
+    on.assign(node.target, node.value, path, kind)
+    return on.done(node.lineno)
+
+
+def _in_place(on: Lowering, node: ast.AugAssign) -> Statement | None:
+    on.visit(node.value)
+    if isinstance(node.target, ast.Subscript):
+        base = on.visit(node.target.value) or "?"
+        if not (isinstance(node.target.slice, ast.Constant) and isinstance(node.target.slice.value, str)):
+            on.op(base, "[]=", node, on.key(node.target.slice))
+    elif (name := IN_PLACE.get(type(node.op))) and (path := on.path_only(node.target)):
+        if isinstance(node.target, ast.Name) and path == f"${node.target.id}":
+            return on.done(node.lineno)
+        on.op(path, name, node, on.key(node.value))
+    return on.done(node.lineno)
+
+
+def _delete(on: Lowering, node: ast.Delete) -> Statement | None:
+    for target in node.targets:
+        if isinstance(target, ast.Subscript):
+            base = on.visit(target.value) or "?"
+            on.visit(target.slice)
+            whole = isinstance(target.slice, ast.Slice)
+            on.op(base, "del[]", target, "s:" if whole else on.key(target.slice))
+        elif isinstance(target, ast.Attribute):
+            on.op(on.path_only(target), "del", target)
+    return on.done(node.lineno)
+
+
+def _return(on: Lowering, node: ast.Return) -> Statement:
+    path = on.visit(node.value)
+    if path and isinstance(node.value, ast.Name | ast.Attribute):
+        on.op(path, "return", node)
+    return (RETURN, node.lineno, on.events())
+
+
+def _raise(on: Lowering, node: ast.Raise) -> Statement:
+    on.visit(node.exc)
+    name = dotted(node.exc).removesuffix("()").rpartition(".")[2] if node.exc is not None else ""
+    return (RAISE, node.lineno, on.events(), name)
+
+
+def _assert(on: Lowering, node: ast.Assert) -> Statement | None:
+    on.visit(node.test)
+    return on.done(node.lineno)
+
+
+def _guards(on: Lowering, test: ast.expr) -> tuple[tuple[bool, str], ...]:
+    """
+    Return which containers a test asks for an entry.
+    """
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return tuple((not present, path) for present, path in _guards(on, operand))
+        case ast.BoolOp(op=ast.And(), values=values):
+            each = [_guards(on, value) for value in values]
+            return each[0] if each and all(each) else ()
+        case ast.Compare(left=left, ops=[operator], comparators=[right]):
+            if isinstance(operator, ast.In | ast.NotIn):
+                path = on.path_only(right)
+                return ((isinstance(operator, ast.In), path),) if path else ()
+            path = on.path_only(left) or on.path_only(right)
+            if not path or path[0] == "$" or ".*" not in path:
+                return ()
+            if isinstance(operator, ast.Is | ast.Eq):
+                none = isinstance(right, ast.Constant) and right.value is None
+                return ((not none, path),)
+            if isinstance(operator, ast.IsNot | ast.NotEq):
+                none = isinstance(right, ast.Constant) and right.value is None
+                return ((none, path),)
+            return ()
+        case ast.Name() | ast.Attribute() | ast.Call() | ast.NamedExpr() | ast.Subscript():
+            path = on.path_only(test)
+            return ((True, path),) if path and path[0] not in "%$?" else ()
+        case _:
+            return ()
+
+
+def _about(test: ast.expr) -> str:
+    """
+    Return the names in a test, by which size and time are recognised.
+    """
+    names = [
+        each.id if isinstance(each, ast.Name) else each.attr
+        for each in ast.walk(test)
+        if isinstance(each, ast.Name | ast.Attribute)
+    ]
+    return " ".join(names)[:120]
+
+
+def _if(on: Lowering, node: ast.If) -> Statement | None:
+    on.visit(node.test)
+    events, guards = on.events(), _guards(on, node.test)
+    then, otherwise = on.block(node.body), on.block(node.orelse)
+    if not events and not then and not otherwise:
+        return None
+    return (IF, node.lineno, events, guards, _about(node.test), then, otherwise)
+
+
+def _for(on: Lowering, node: ast.For | ast.AsyncFor) -> Statement:
+    over = on.iterate(node.target, node.iter)
+    if isinstance(node, ast.AsyncFor):
+        on.awaits = True
+        on.out.append(("w", node.lineno))
+    events = on.events()
+    return (LOOP, node.lineno, events, False, over, on.block(node.body), on.block(node.orelse))
+
+
+def _while(on: Lowering, node: ast.While) -> Statement:
+    on.visit(node.test)
+    forever = isinstance(node.test, ast.Constant) and bool(node.test.value)
+    events = on.events()
+    over = _about(node.test)
+    return (LOOP, node.lineno, events, forever, over, on.block(node.body), on.block(node.orelse))
+
+
+def _try(on: Lowering, node: ast.Try) -> Statement:
+    body = on.block(node.body)
+    handlers = []
+    for each in node.handlers:
+        caught = each.type.elts if isinstance(each.type, ast.Tuple) else [each.type] if each.type else []
+        types = tuple(dotted(one).removesuffix("()").rpartition(".")[2] for one in caught)
+        if each.name:
+            on.paths[each.name] = f"${each.name}"
+        handlers.append((types, each.lineno, on.block(each.body)))
+    otherwise, final = on.block(node.orelse), on.block(node.finalbody)
+    return (TRY, node.lineno, body, tuple(handlers), otherwise, final)
+
+
+def _with(on: Lowering, node: ast.With | ast.AsyncWith) -> Statement:
+    entered = []
+    for item in node.items:
+        path = on.visit(item.context_expr)
+        if item.optional_vars is not None:
+            on.assign(item.optional_vars, None, path, "")
+            if isinstance(item.optional_vars, ast.Name) and path:
+                on.paths[item.optional_vars.id] = path
+        if isinstance(node, ast.AsyncWith):
+            on.awaits = True
+            on.out.append(("w", node.lineno))
+        text = dotted(item.context_expr)
+        if isinstance(item.context_expr, ast.Call):
+            text += "".join(f" {dotted(each)}" for each in item.context_expr.args)
+        entered.append((text, on.events()))
+    return (WITH, node.lineno, tuple(entered), on.block(node.body))
+
+
+def _match(on: Lowering, node: ast.Match) -> Statement:
+    on.visit(node.subject)
+    events = on.events()
+    chain: Block = ()
+    for case in reversed(node.cases):
+        for name in (n.name for n in ast.walk(case.pattern) if isinstance(n, ast.MatchAs) and n.name):
+            on.paths[name] = f"${name}"
+        on.visit(case.guard)
+        tested, then = on.events(), on.block(case.body)
+        chain = ((IF, case.pattern.lineno, tested, (), "", then, chain),)
+    return (IF, node.lineno, events, (), "", chain, ())
+
+
+def _define(on: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Statement | None:
+    for each in node.decorator_list:
+        on.visit(each)
+    if isinstance(node, ast.ClassDef):
+        for base in node.bases:
+            on.visit(base)
+    else:
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            on.visit(default)
+        if on.kind == "function":
+            on.paths[node.name] = f"^{on.local}>{node.name}"
+    on.inner.append((node, on.cls))
+    return on.done(node.lineno)
+
+
+def _import(on: Lowering, node: ast.Import) -> None:
+    for each in node.names:
+        name = each.asname or each.name.partition(".")[0]
+        on.imports[name] = each.name if each.asname else name
+
+
+def _import_from(on: Lowering, node: ast.ImportFrom) -> None:
+    for each in node.names:
+        on.imports[each.asname or each.name] = f"{'.' * node.level}{node.module or ''}:{each.name}"
+
+
+def _global(on: Lowering, node: ast.Global) -> None:
+    for name in node.names:
+        on.paths[name] = f"@{name}"
+
+
+def _nonlocal(on: Lowering, node: ast.Nonlocal) -> None:
+    for name in node.names:
+        on.paths[name] = on.outer.look_up(name) if on.outer is not None else f"@{name}"
+
+
+STATEMENTS: Final[dict[type[ast.stmt], Any]] = {
+    ast.Expr: _expression,
+    ast.Assign: _assign,
+    ast.AnnAssign: _annotated,
+    ast.AugAssign: _in_place,
+    ast.Delete: _delete,
+    ast.Return: _return,
+    ast.Raise: _raise,
+    ast.Assert: _assert,
+    ast.If: _if,
+    ast.For: _for,
+    ast.AsyncFor: _for,
+    ast.While: _while,
+    ast.Try: _try,
+    ast.TryStar: _try,
+    ast.With: _with,
+    ast.AsyncWith: _with,
+    ast.Match: _match,
+    ast.FunctionDef: _define,
+    ast.AsyncFunctionDef: _define,
+    ast.ClassDef: _define,
+    ast.Import: _import,
+    ast.ImportFrom: _import_from,
+    ast.Global: _global,
+    ast.Nonlocal: _nonlocal,
+    ast.Break: lambda _, node: (BREAK, node.lineno),
+    ast.Continue: lambda _, node: (CONTINUE, node.lineno),
+}

@@ -1,0 +1,166 @@
+"""
+How long the owner of a container lives: as the program, or as one session.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import Final
+
+from sessionstate.audit._calling import Calls
+from sessionstate.audit._containers import ATTRIBUTE, CLOSURE, Containers, Kept
+from sessionstate.audit._facts import MODULE
+from sessionstate.audit._keys import Domain, Keys
+from sessionstate.audit._project import Func, Project, Type
+from sessionstate.audit._vocabulary import LONG_OWNER, SHORT_OWNER
+
+FACTORY: Final = re.compile(
+    r"^(main|_main|lifespan|create|make|build|setup|set_up|serve|run|start|init|register|install|async_main"
+    r"|get|app|bootstrap|configure|add|include|mount|wire|attach|load|prepare|launch|_?async_setup)"
+)
+ROUTE: Final = re.compile(
+    r"\.(get|post|put|patch|delete|websocket|websocket_route|route|api_route|ws|event|on|command|tool"
+    r"|message|message_handler|callback_query|callback_query_handler|handler|middleware|listen|listener"
+    r"|resource|prompt|call_tool|task|subscriber|rpc|method|hybrid_command|slash_command|action)\b"
+)
+SHORT_BASES: Final = re.compile(
+    r"(NodeVisitor|NodeTransformer|Exception|Error|BaseModel|TypedDict|NamedTuple|Enum|TestCase|Thread"
+    r"|HTMLParser|Schema|View|APIView|Form|Model|Action|JSONEncoder|Command|Warning|ABCMeta|type"
+    r"|RequestHandler|BaseRequestHandler|BaseHTTPRequestHandler|StreamRequestHandler|Protocol)$"
+)
+
+
+class Lifetime(IntEnum):
+    """
+    How long an owner lives.
+    """
+
+    SHORT = 0
+    UNKNOWN = 1
+    LIKELY = 2
+    LONG = 3
+
+
+class Owners:
+    """
+    Tells how long the owner of a container lives.
+    """
+
+    def __init__(self, project: Project, containers: Containers, calls: Calls, keys: Keys) -> None:
+        self._project = project
+        self._containers = containers
+        self._calls = calls
+        self._keys = keys
+        self._known: dict[int, Lifetime] = {}
+
+    def lifetime(self, kept: Kept) -> Lifetime:
+        """
+        Return how long the owner of *kept* lives.
+        """
+        if kept.scope == CLOSURE:
+            return self._of_function(kept.maker) if kept.maker is not None else Lifetime.UNKNOWN
+        if kept.scope == ATTRIBUTE and kept.owner is not None:
+            if self._is_class_attribute(kept):
+                return Lifetime.LONG
+            return self.of_type(kept.owner)
+        return Lifetime.LONG
+
+    def _is_class_attribute(self, kept: Kept) -> bool:
+        """
+        Tell whether a class has it, not each of its instances.
+        """
+        owner = kept.owner
+        assert owner is not None
+        bodies = [f for f in kept.module.facts.functions if f.qualname == owner.fact.qualname]
+        made = any(
+            path == f"self.{kept.attribute}" and kind and line == kept.line
+            for body in bodies
+            for path, kind, line, _, _ in body.makes
+        )
+        if not made:
+            return False
+        if any("dataclass" in each or "define" in each or "attr" in each for each in owner.fact.decorators):
+            return False
+        return not SHORT_BASES.search(" ".join(owner.fact.bases) or "-")
+
+    def _of_function(self, func: Func) -> Lifetime:
+        """
+        Return how long a local variable of *func* lives, if functions inside use it.
+        """
+        if any(ROUTE.search(f".{each}") for each in func.fact.decorators):
+            return Lifetime.SHORT
+        for name, annotation in func.fact.parameters:
+            if self._keys.domain(f"p:{name}|{annotation}") is Domain.SESSION and name not in {
+                *("app", "server", "bot", "client", "loop", "callback", "cb", "listener"),
+            }:
+                return Lifetime.SHORT
+        prefix = f"{func.fact.qualname}."
+        inner = [f for f in func.module.facts.functions if f.qualname.startswith(prefix)]
+        if any(ROUTE.search(f".{each}") for f in inner for each in f.decorators):
+            return Lifetime.LONG
+        if FACTORY.match(func.name.lstrip("_")):
+            return Lifetime.LIKELY
+        return Lifetime.UNKNOWN
+
+    def of_type(self, kind: Type) -> Lifetime:
+        """
+        Return how long an instance of *kind* lives.
+        """
+        found = self._known.get(id(kind))
+        if found is None:
+            self._known[id(kind)] = Lifetime.UNKNOWN  # while it is being asked
+            found = self._known[id(kind)] = self._of_type(kind)
+        return found
+
+    def _of_type(self, kind: Type) -> Lifetime:
+        for base in self._project.lineage(kind):
+            if any(SHORT_BASES.search(each.rpartition(".")[2]) for each in base.fact.bases):
+                return Lifetime.SHORT
+        made = self._made(kind)
+        if Lifetime.LONG in made:
+            return Lifetime.LONG
+        if Lifetime.SHORT in made:
+            return Lifetime.SHORT
+        name = kind.name
+        if LONG_OWNER.search(name):
+            return Lifetime.LIKELY
+        if SHORT_OWNER.search(name):
+            return Lifetime.SHORT
+        return max(made, default=Lifetime.UNKNOWN)
+
+    def _made(self, kind: Type) -> set[Lifetime]:
+        """
+        Return how long those live that are made in the project.
+        """
+        found: set[Lifetime] = set()
+        for caller in self._project.callers.get(kind.name, ()):
+            if caller.module.is_test:
+                continue
+            for seen in self._calls.events(caller):
+                _, path, name, _, _, _, arguments, _ = seen.event
+                if name == "=" and _is_instance(arguments[0], kind.name):
+                    found.add(self._assigned(caller, path))
+                elif name in {"[]=", "setdefault"} and any(_is_instance(a, kind.name) for a in arguments):
+                    several, _ = self._containers.resolve(caller, path)
+                    if several:
+                        found.add(Lifetime.SHORT)
+        return found
+
+    def _assigned(self, caller: Func, path: str) -> Lifetime:
+        if caller.fact.qualname == MODULE or path[0] == "@":
+            return Lifetime.LONG
+        if path.startswith("self."):
+            owner = self._project.type_of(caller)
+            if owner is None:
+                return Lifetime.UNKNOWN
+            if caller.fact.qualname == owner.fact.qualname:
+                return Lifetime.LONG
+            return self.of_type(owner)
+        if ".state." in path or "app." in path or ".[" in path:
+            return Lifetime.LONG
+        return Lifetime.UNKNOWN
+
+
+def _is_instance(path: str, name: str) -> bool:
+    return path[:1] == "%" and path.rpartition(".")[2].lstrip("%") == name

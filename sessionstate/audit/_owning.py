@@ -1,0 +1,207 @@
+"""
+SS006: a task is dropped, or stays in its collection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from sessionstate.audit._collecting import Kept, Start, collected, finding
+from sessionstate.audit._events import OP, Event, called
+from sessionstate.audit._facts import MODULE
+from sessionstate.audit._findings import Confidence, Finding, Severity
+from sessionstate.audit._flow import flattened
+from sessionstate.audit._lowering import BREAK, DO, LOOP, RETURN
+from sessionstate.audit._project import Func, Project
+from sessionstate.audit._servers import (
+    IDENTITY,
+    all_statements,
+    every,
+    is_async,
+    is_script,
+    ops,
+    origin,
+    per_session,
+    session_parameters,
+    statements,
+    target_of,
+)
+from sessionstate.audit._settings import Settings
+
+STARTS: Final = frozenset({"create_task", "ensure_future"})
+LOOPS: Final = frozenset({"get_event_loop", "get_running_loop", "new_event_loop", "current_loop"})
+PUTS: Final = frozenset({"add", "append", "[]=", "appendleft", "setdefault", "insert"})
+ONCE: Final = re.compile(
+    r"range|workers?|num_|n_|count|concurrency|shards?|partitions?|channels|topics"
+)
+STREAM: Final = re.compile(
+    r"stream|subscri|listen|iter_|messages|recei|watch|events|queue|ws|socket|poll"
+)
+ADVICE: Final = "let the session own it: s.start_soon(...), or keep it and cancel it in a finally"
+
+
+def findings(project: Project, settings: Settings | None = None) -> Iterator[Finding]:
+    """
+    Yield each task that nobody owns, and each collection in which tasks stay.
+    """
+    kept: defaultdict[tuple[int, str], list[Kept]] = defaultdict(list)
+    seen: set[int] = set()
+    for name in STARTS:
+        for func in project.callers.get(name, ()):
+            if func.fact.qualname == MODULE or id(func) in seen:
+                continue
+            seen.add(id(func))
+            dropped, stored = _starts(func)
+            for start in dropped:
+                found = _dropped(project, start, settings)
+                if found is not None:
+                    yield found
+            for each in stored:
+                owner = project.type_of(func) if each.path.startswith("self.") else None
+                kept[id(owner) if owner else id(func.module), each.path].append(each)
+    for several in kept.values():
+        found = collected(project, several)
+        if found is not None:
+            yield found
+
+
+def _starts(func: Func) -> tuple[list[Start], list[Kept]]:
+    """
+    Return the tasks that *func* starts and drops, and those that it keeps in a collection.
+    """
+    block = func.fact.block()
+    dropped: list[Start] = []
+    kept: list[Kept] = []
+    locals_: dict[str, Start] = {}
+    in_loops = {
+        line
+        for each in all_statements(block)
+        if each[0] == LOOP
+        and not each[3]
+        and (ONCE.search(str(each[4])) or any(map(_few, each[2])))
+        for line in _lines(each[5])
+    }
+    for tag, _, events in statements(block):
+        for index, event in enumerate(events):
+            if event[0] != OP:
+                continue
+            if event[2] in PUTS and event[1][:1] in {"s", "@"}:
+                kept += [
+                    Kept(locals_[each], event[1], event[2]) for each in event[6] if each in locals_
+                ]
+            if not _starting(func, events, index):
+                continue
+            work = _coroutine(event)
+            given = next(
+                (each[6] for each in events[:index] if each[0] == OP and called(each) == work), ()
+            )
+            start = Start(func, event[3], event[4], work, given, event[3] in in_loops)
+            target = target_of(events, index)
+            if target is None:
+                if tag == DO and index == len(events) - 1:
+                    dropped.append(start)
+            elif target[1][2] == "let":
+                locals_[target[0]] = start
+            elif target[1][2] in PUTS and target[0][:1] in {"s", "@"}:
+                kept.append(Kept(start, target[0], target[1][2]))
+    return dropped, kept
+
+
+def _few(event: Event) -> bool:
+    return event[0] == OP and called(event) == "range"
+
+
+def _lines(block: object) -> Iterator[int]:
+    for event in flattened(block):
+        yield int(event[3])
+
+
+def _starting(func: Func, events: tuple[Event, ...], index: int) -> bool:
+    """
+    Tell whether the event at *index* starts a task of an event loop, not of a group.
+    """
+    event = events[index]
+    if called(event) not in STARTS:
+        return False
+    path = event[1]
+    if event[2] == "()":
+        return origin(func.module, path).startswith("asyncio")
+    if path.startswith("@") and origin(func.module, path).partition(".")[0] == "asyncio":
+        return True
+    if path.rpartition(".")[2].lstrip("@$^_").endswith("loop"):
+        return True
+    return path == "?" and any(each[0] == OP and called(each) in LOOPS for each in events[:index])
+
+
+def _coroutine(event: Event) -> str:
+    given = event[6][0] if event[6] else ""
+    return (
+        given.removesuffix("()").rpartition(".")[2].rpartition(":")[2]
+        if given.endswith("()")
+        else ""
+    )
+
+
+def _dropped(project: Project, start: Start, settings: Settings | None) -> Finding | None:
+    """
+    Judge a task whose handle nobody has.
+    """
+    func = start.func
+    if not start.coroutine or is_script(func.module):
+        return None
+    work = _resolved(project, func, start.coroutine)
+    endless = _endless(work) if work is not None else None
+    serving = is_async(func) or project.type_of(func) is not None
+    if not serving:
+        return None
+    here = per_session(project, func, settings)
+    held = work is not None and bool(session_parameters(work, settings))
+    bound = (
+        here or held or any(given[:1] == "$" and IDENTITY.match(given[1:]) for given in start.given)
+    )
+    sure = endless is not None and (bound or (endless and bool(func.fact.cls)))
+    sure = sure or (bound and work is not None and _delays(work))
+    said = f"the task of {start.coroutine}() is dropped: it may be collected while it waits"
+    said += ", and nothing ends it with the session" if bound else ", and nobody can cancel it"
+    sureness = Confidence.MEDIUM if sure else Confidence.LOW
+    return finding(
+        start, start.coroutine, said, severity=Severity.WARNING, sureness=sureness, advice=ADVICE
+    )
+
+
+def _resolved(project: Project, func: Func, name: str) -> Func | None:
+    """
+    Return the coroutine function that is meant by its last name, if that is in the same module.
+    """
+    kind = project.type_of(func)
+    if kind is not None:
+        for each in project.lineage(kind):
+            if name in each.methods:
+                return each.methods[name]
+    here = [each for each in project.named.get(name, ()) if each.module is func.module]
+    return here[0] if len(here) == 1 else None
+
+
+def _endless(work: Func) -> bool | None:
+    """
+    Tell whether a loop that awaits has no way out; None if there is no such loop.
+    """
+    for each in all_statements(work.fact.block()):
+        if each[0] != LOOP:
+            continue
+        names = " ".join(called(event) for event in ops(each[2]))
+        streams = any(event[0] == "w" for event in each[2]) and STREAM.search(f"{each[4]} {names}")
+        if streams or (each[3] and "w" in {event[0] for event in every(each[5])}):
+            return not any(inner[0] in {BREAK, RETURN} for inner in all_statements(each[5]))
+    return None
+
+
+def _delays(work: Func) -> bool:
+    """
+    Tell whether a coroutine function does something after a while.
+    """
+    first = next(statements(work.fact.block()), None)
+    return first is not None and any(called(event) == "sleep" for event in ops(first.events))

@@ -1,0 +1,239 @@
+"""
+What names tell: of keys, of functions, of classes.
+
+A name is the weakest evidence there is, so it decides only where nothing better is known. The lists
+are the words that real servers use; `Settings.session_keys` and `bounded_keys` add to them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAPS: Final = {
+    "dict": "dict",
+    "Dict": "dict",
+    "defaultdict": "defaultdict",
+    "DefaultDict": "defaultdict",
+    "OrderedDict": "OrderedDict",
+    "Counter": "Counter",
+    "UserDict": "dict",
+    "MutableMapping": "dict",
+    "SortedDict": "SortedDict",
+    "set": "set",
+    "Set": "set",
+    "OrderedSet": "set",
+    "SortedSet": "set",
+    "MutableSet": "set",
+    "list": "list",
+    "List": "list",
+    "UserList": "list",
+    "SortedList": "list",
+    "deque": "deque",
+    "Deque": "deque",
+}
+"""What grows, by the name it is made with."""
+
+BOUNDED: Final = re.compile(
+    r"Weak|LRU|TTL|TLRU|LFU|FIFO|RRCache|Expiring|ContextVar|Session(Map|Var)$|ReplayGuard|Bounded"
+    r"|MemoryCache$|^local$|^Queue$|Cache$"
+)
+"""What empties itself, or is somebody else's to judge."""
+
+GROW: Final = frozenset(
+    {"[]=", "setdefault", "add", "append", "appendleft", "insert", "extend", "update", "|=", "+=[]"}
+)
+SHRINK: Final = frozenset(
+    {
+        *("del[]", "pop", "popitem", "popleft", "clear", "remove", "discard", "move_to_end!"),
+        *("difference_update", "intersection_update", "symmetric_difference_update", "-=", "&="),
+        *("heappop", "pop_nowait"),
+    }
+)
+READ: Final = frozenset({"[]", "get", "in", "iter", "keys", "values", "items", "copy", "[:]"})
+
+BORROWS: Final = frozenset(
+    {
+        *("len", "list", "dict", "tuple", "set", "sorted", "sum", "min", "max", "any", "all", "str"),
+        *("repr", "iter", "next", "enumerate", "zip", "map", "filter", "reversed", "bool", "print"),
+        *("isinstance", "id", "type", "hash", "frozenset", "dumps", "dump", "deepcopy", "copy"),
+        *("debug", "info", "warning", "error", "exception", "log", "critical", "gather", "format"),
+        *("join", "cast", "wait", "as_completed", "choice", "heappush", "JSONResponse", "pformat"),
+        *("range", "chain", "getsizeof", "hasattr", "getattr", "callable", "islice"),
+    }
+)
+"""What is given a container and takes nothing out of it."""
+
+STRONG_KEY: Final = re.compile(
+    r"(^|[_.\s])(sess(ion)?|conv(ersation)?|thread|req(uest)?|conn(ection)?|client|user|chat|call"
+    r"|task|job|run|room|peer|stream|socket|player|game|visitor|guest|member|order|message|msg"
+    r"|event|correlation|trace|span|execution|workflow|invocation|transaction|tx|upload|download"
+    r"|file|agent|worker|process|proc|subscription|sub|account|customer|tenant|device|node|actor"
+    r"|ticket|batch|query|turn|response|resp|interaction|operation|op|instance|webhook|delivery"
+    r"|participant|lobby|match|cart|checkout|document|doc|page|tab|view|channel|token|cursor"
+    r"|guild|author|sender|recipient|context|ctx|handle|timer|lease|lock)_?(id|uuid|uid|key|name"
+    r"|hash|token|guid|no|num|number)?s?$"
+    r"|(^|[_.])(sid|cid|uid|uuid|guid|jti|nonce|token|signature|sig|digest|fingerprint|etag"
+    r"|websocket|ws|sock|socket|writer|reader|transport|conn|connection|peername|addr|address|ip"
+    r"|ip_?addr(ess)?|remote|remote_addr|client_ip|client_host|host_ip|pid|fd|fut(ure)?|waiter"
+    r"|task|idempotency_key|api_key|phone(_number)?|email|username|login|session_key|rid|tid|mid"
+    r"|jid|qid|seq|serial|sequence|request_hash|state|code|ticket|subscriber|listener|callback|cb"
+    r"|queue|ident)$",
+    re.IGNORECASE,
+)
+"""Keys of which there is one for each session, request, peer or task."""
+
+MEDIUM_KEY: Final = re.compile(r"(^id$|_id$|Id$|_ids?$|^key$|_key$|^ident|_uid$|^name$|^url$|_url$)")
+
+BOUNDED_KEY: Final = re.compile(
+    r"(^|[_.])(provider|model|model_id|model_name|folder|directory|dir|lang|language|locale|type|kind"
+    r"|typ|level|cls|klass|class_name|__name__|__class__|__qualname__|config|setting|option|opt|flag"
+    r"|plugin|module|mod|package|command|cmd|tool|tool_name|method|verb|status|category|colou?r|shape"
+    r"|field|column|col|table|ext|extension|suffix|env|environment|platform|region|zone|func|function"
+    r"|fn|cls_name|attr|attribute|prop|property|feature|backend|driver|engine|dialect|schema|format"
+    r"|fmt|mime|mimetype|media_type|content_type|scheme|protocol|proto|version|role|permission|scope"
+    r"|reason|cause|stage|phase|step_name|strategy|policy|mode|theme|unit|currency|country|weekday"
+    r"|month|hour|letter|char|enum|event_name|event_type|signal_name|signum|sig_name|hook|hook_name"
+    r"|param|parameter|arg_name|kwarg|route|endpoint|rule|rule_name|template|template_name|component"
+    r"|component_name|handler_name|service|service_name|server_name|server|domain|namespace|ns|group"
+    r"|section|label|label_name|metric|metric_name|symbol|interface|adapter|adapter_name|encoder"
+    r"|decoder|codec|encoding|loader|opcode|code_name|index_name|dtype|device_type|annotation|cls_"
+    r"|integration|entry_point|distribution|interpreter|arch|filename|file_name|filepath|file_path"
+    r"|path|pattern|regex|glob|topic_name|parent_cls|base)s?$"
+    r"|(^|_)(provider|model|folder|plugin|tool|command|module|class|type|kind|language)(_?(name|key"
+    r"|id|slug|type))?$|^[A-Z][A-Z0-9_]+$|\.[A-Z][A-Z0-9_]+$|_type$|_kind$|_class$|_cls$",
+)
+"""Keys of which there are as many as somebody wrote down."""
+
+BOUNDED_ANNOTATION: Final = re.compile(
+    r"^(bool|type|Type|Callable|Literal|ModuleType|FunctionType|Path|Enum|IntEnum|StrEnum)$"
+    r"|(Type|Kind|Level|Status|Mode|Enum|Role|Reason|Category|Provider|Method)$"
+)
+STRONG_ANNOTATION: Final = re.compile(
+    r"(WebSocket|Request|Connection|StreamWriter|StreamReader|Transport|Session|SessionId|Task|Future"
+    r"|UUID|Socket|Client|Peer|Message|Interaction|Context|Queue|Subscriber|Process|Scope)"
+)
+
+RANDOM: Final = re.compile(
+    r"(uuid[1-8]?|token_hex|token_urlsafe|token_bytes|new_id|generate_\w*id|make_\w*id|ulid|nanoid"
+    r"|get_peername|gen_\w*id|create_\w*id|next_\w*id|new_\w*id|getrandbits|urandom|shortuuid)$",
+    re.IGNORECASE,
+)
+REQUEST: Final = re.compile(
+    r"(^|\.)(request|req|websocket|ws|socket|sock|conn|connection|message|msg|event|update|ctx|context"
+    r"|interaction|scope|environ|payload|body|data|params|query_params|headers|cookies|client|peer"
+    r"|session|params|query|frame|packet|envelope|notification|webhook|job|task|inbound|incoming)"
+    r"([.\[]|$)"
+)
+"""Where a value comes with a request."""
+
+SHORT_OWNER: Final = re.compile(
+    r"(Session|Request|Context|Connection|Visitor|Parser|Builder|Response|Message|Event|Transaction"
+    r"|Conversation|Turn|Transformer|Lexer|Tokenizer|Exception|Error|Warning|Params|Options|Config"
+    r"|Settings|Result|Node|Token|Frame|Packet|Payload|Args|Namespace|Model|Schema|Iterator|Cursor"
+    r"|Reader|Writer|Formatter|Encoder|Decoder|Serializer|Scope|Frame|Statement|Expression|Query"
+    r"|Row|Record|Entry|Item|Test|TestCase|Mock|Fake|Stub|Job|Task|Run|Span|Trace|Step|Transcript"
+    r"|Process|Protocol|Stream|Channel|Socket|WebSocket|Page|View|Form|Widget|Analyzer|Compiler"
+    r"|Generator|Emitter|Mixin|Info|Spec|Report|Summary|Metadata|Document|State|Data|Command"
+    r"|Action|Operation|Snapshot|Bundle|Resource|Template|Element|Graph|Tree|Plan|Scenario|Dataset)$"
+)
+"""Classes of which there are many, each for a while."""
+
+LONG_OWNER: Final = re.compile(
+    r"(Manager|Registry|Store|Storage|Server|Service|Pool|Hub|Broker|Router|Cache|Limiter|Throttler"
+    r"|Throttle|Middleware|Plugin|Cog|Bot|App|Application|Backend|Tracker|Dispatcher|Coordinator"
+    r"|Controller|Supervisor|Orchestrator|Gateway|Engine|Monitor|Scheduler|Proxy|Bus|Repository"
+    r"|Provider|Daemon|Relay|Multiplexer|Handler|Collector|Saver|Saver|Runtime|Executor|Runner"
+    r"|Queue|Namespace|Bridge|Factory|Guard|Recorder|Publisher|Notifier|PubSub|Channels?Layer|Lobby"
+    r"|Verifier|Adapter|Host|Exchange|Watcher|Locks|Sessions|Connections|Rooms|Presence|Worker"
+    r"|Distributor|Transport|Swarm|Cluster|Kernel|Memory|Board|Table|Directory|Index|Ledger|Inbox"
+    r"|Outbox|Mailbox|Buffer|Aggregator|Debouncer|Deduplicator|Deduper|Authenticator|Auth)$"
+)
+"""Classes of which there is one, for as long as the program runs."""
+
+EXIT_METHOD: Final = frozenset({"__exit__", "__aexit__", "__del__"})
+SHUTDOWN: Final = re.compile(
+    r"^_*(a?close|stop|shutdown|shut_down|terminate|tear_?down|dispose|destroy|finali[sz]e|clean_?up"
+    r"|on_shutdown|on_stop|on_cleanup|exit|quit|disconnect_all|close_all|stop_all|kill_all|cancel_all"
+    r"|shutdown_all|cleanup_all|async_shutdown|async_stop|unload|cog_unload|async_unload\w*|__del__"
+    r"|__exit__|__aexit__|_?reset|_?reset_\w*|_?clear|clear_all|_?clear_cache\w*|flush_all|wait_closed"
+    r"|drain|lifespan|set_up|setup|reload|restart|on_unload|clear_\w+|_?init\w*|start|a?enter\w*)$"
+)
+"""Functions in which a map is emptied because its owner ends or begins anew, not an entry."""
+
+RESET: Final = re.compile(r"^_*(reset|clear|reload|restart|clear_\w+|reset_\w+|_?init\w*|setup)$")
+
+EVENT: Final = re.compile(
+    r"^_*(on_?[a-z]\w*|\w*_(deleted|removed|closed|ended|left|disconnect(ed)?|gone|destroyed|expired)"
+    r"|handle_\w*(delete|close|end|leave|disconnect|remove|gone|stop|exit|bye|terminat|hangup|kick)\w*"
+    r"|(session|connection|client|user|peer)_?(deleted|closed|ended|lost|left)|disconnect(ed)?"
+    r"|connection_lost|on\w+)$"
+)
+"""Functions that somebody else calls when something ends, if it does."""
+
+TRANSPORT_EVENT: Final = re.compile(r"^(connection_lost|eof_received|on_connection_lost|on_close)$")
+"""Events that the event loop itself owes."""
+
+COMMAND: Final = re.compile(
+    r"(^|_)(delete|remove|logout|log_out|sign_?out|leave|unsubscribe|reset|forget|revoke|stop|end|quit"
+    r"|cancel|close|kill|terminate|clear|purge|abort|exit|bye|destroy|unregister|dismiss)(_|$)"
+)
+SWEEP: Final = re.compile(
+    r"(sweep|evict|prune|purge|expire|clean_?up|gc|collect|reap|cull|trim|vacuum|housekeep|maintenance"
+    r"|remove_(old|stale|expired|dead|idle|inactive)|drop_(old|stale|expired)|janitor|timeout)"
+)
+FETCH: Final = re.compile(
+    r"^_*(get|fetch|find|lookup|look_up|load|read|peek|is_|has_|check|contains|exists|verify|valid"
+    r"|resolve|retrieve|__getitem__|__contains__|__call__|allow|query|try_get|consume)"
+)
+ENDS_WELL: Final = re.compile(
+    r"(^|_)(complete|completed|finish|finished|done|succeed|success|resolve|resolved|end|ended|ack)(_|$)"
+)
+ENDS_BADLY: Final = re.compile(
+    r"(^|_)(fail|failed|failure|error|errored|cancel|cancelled|canceled|abort|aborted|timeout|reject"
+    r"|rejected|nack|crash|lost|expire|kill)(_|$)"
+)
+
+SEEN: Final = re.compile(
+    r"(seen|replay|nonce|processed|dedup|idempot|cool_?down|rate|hits|attempts|used_|handled|already"
+    r"|throttl|last_(sent|seen|request|call|message|alert|notif)|signatures|visited|consumed|delivered"
+    r"|sent_|revoked|blacklist|blocklist|denylist|banned|windows?$|_window|flood|spam|strikes|warned"
+    r"|notified|alerted|recent)",
+    re.IGNORECASE,
+)
+LOCK: Final = re.compile(
+    r"(^|[._])(Lock|RLock|Semaphore|BoundedSemaphore|Condition|CapacityLimiter)(\(|$)"
+)
+
+OWNED: Final = frozenset(
+    {
+        *("create_subprocess_exec", "create_subprocess_shell", "open_process", "Popen"),
+        *("create_task", "ensure_future", "run_coroutine_threadsafe", "partial"),
+        *("on", "subscribe", "add_listener", "addListener", "add_event_listener", "listen", "watch"),
+        *("add_handler", "register", "connect", "observe", "attach", "bind", "add_callback"),
+        *("add_observer", "add_subscriber", "register_callback", "register_handler"),
+    }
+)
+"""Calls whose result must be ended by somebody: which local name it gets is noted as ``let``."""
+
+TEST_PATH: Final = re.compile(
+    r"(^|/)(tests?|testing|conftest|benchmarks?|bench|examples?|docs?|samples?|tutorials?|stubs"
+    r"|fixtures|migrations)(/|$)|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile|fabfile|tasks)\.py$"
+)
+
+SAFE_CALL: Final = frozenset(
+    {
+        *("debug", "info", "warning", "error", "exception", "log", "critical", "print", "len", "str"),
+        *("time", "monotonic", "perf_counter", "now", "utcnow", "get", "isinstance", "id", "set", "repr"),
+        *("dict", "list", "tuple", "type", "bool", "min", "max", "items", "keys", "values", "uuid4"),
+        *("append", "add", "discard", "create_task", "Event", "Lock", "Queue", "Future", "hex", "int"),
+        *("create_future", "get_running_loop", "get_event_loop", "ensure_future", "add_done_callback"),
+        *("put_nowait", "cancel", "is_set", "done", "hasattr", "setdefault", "format", "iter", "sorted"),
+        *("range", "enumerate", "zip", "any", "all", "isoformat", "strip", "lower", "upper", "startswith"),
+        *("inc", "dec", "observe", "labels", "touch", "copy", "update", "join", "pop", "clear", "set_name"),
+        *("partial", "deque", "defaultdict", "cast", "getLogger", "Semaphore", "suppress", "timeout"),
+        *("[]=", "in", "[]", "del[]", "=", "let", "iter", "remove_reader", "locked", "getattr", "|=", "hash"),
+        *("float", "round", "token_hex", "wait_for", "shield", "gather", "sleep", "wait", "create"),
+    }
+)
+"""Calls that do not fail in practice: what fails of the last ones is their await."""

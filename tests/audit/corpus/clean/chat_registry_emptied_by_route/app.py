@@ -1,0 +1,10 @@
+"""
+The application.
+"""
+
+from fastapi import FastAPI
+
+from .routes import router
+
+app = FastAPI()
+app.include_router(router)

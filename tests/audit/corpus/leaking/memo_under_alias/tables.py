@@ -1,0 +1,7 @@
+"""Who may do what."""
+
+RIGHTS = {  # clean: constant
+    "read": {"guests", "members"},
+    "write": {"members"},
+    "delete": {"admins"},
+}
