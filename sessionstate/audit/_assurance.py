@@ -8,7 +8,7 @@ call it; of several removals the best counts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -23,23 +23,27 @@ from sessionstate.audit._contexts import (
     TEST,
     WITHIN,
     Frame,
+    Seen,
 )
 from sessionstate.audit._events import OP, Event
-from sessionstate.audit._facts import ASYNC, MODULE, YIELDS
+from sessionstate.audit._facts import MODULE, RAISES, YIELDS
 from sessionstate.audit._flow import EVERYTHING, Effect, Way, Ways
 from sessionstate.audit._owners import ROUTE
-from sessionstate.audit._project import Func
+from sessionstate.audit._project import GENERIC, Func
 from sessionstate.audit._vocabulary import (
     COMMAND,
     EVENT,
     EXIT_METHOD,
-    FETCH,
     GROW,
     RESET,
     SHUTDOWN,
     SWEEP,
+    TRANSPORT_EVENT,
 )
 
+BEGINS: Final = re.compile(
+    r"^_*(main|amain|async_main|run\w*|serve\w*|start\w*|a?enter_*|lifespan|setup|set_up|on_startup|startup|cli)$"
+)
 DEEPEST: Final = 5
 MANY: Final = 25
 CALLBACKS: Final = frozenset(
@@ -127,6 +131,20 @@ class Assurance:
         self._removers = {id(op.func): op for op in kept.removals() if self._by_key(op)}
         self._asked: dict[tuple[int, bool], Judgement | None] = {}
 
+    def _entering(self, func: Func) -> tuple[Func, list[Way]] | None:
+        """
+        Return the `__enter__` that puts the entry in and may fail after that, with its ways out.
+        """
+        own = self._calls.project.type_of(func)
+        for name in ("__aenter__", "__enter__"):
+            enter = own.methods.get(name) if own is not None else None
+            if enter is not None and id(enter) in self._adders:
+                ways = self._ways(enter)[1]
+                missed = [w for w in ways if w.held and not w.weak and w.kind not in {"end", "return"}]
+                if missed:
+                    return enter, missed
+        return None
+
     def _adding(self) -> dict[int, Op]:
         return {id(op.func): op for op in self._kept.writes() if op.func.fact.qualname != MODULE}
 
@@ -197,7 +215,7 @@ class Assurance:
             return True
         for frame in op.frames:
             test = frame.text if frame.kind in {TEST, AROUND} else ""
-            if test and SIZE.search(test) and (self._kept.attribute in test or "len" in test):
+            if test and SIZE.search(test) and (self._kept.attribute in test.split() or "len" in test.split()):
                 return True
         oldest = re.search(r"(?i)oldest|lru|evict|victim|first_key|least", key)
         return bool(oldest) or bool(re.search(r"(?i)evict|_?enforce|_trim|make_room", op.func.name))
@@ -282,10 +300,11 @@ class Assurance:
         test = next((f for f in reversed(op.frames) if f.kind == TEST and TIME.search(f.text)), None)
         if test is None:
             return False
-        read = any(
+        if any(f.kind == AROUND for f in op.frames) or SWEEP.search(func.name):
+            return False
+        return any(
             o.func is func and o.name in {"get", "[]", "in"} and o.line <= op.line for o in self._kept.ops
         )
-        return read and (bool(FETCH.match(func.name)) or id(func) in self._adders)
 
     def _reached(
         self,
@@ -300,6 +319,12 @@ class Assurance:
         Judge how *func*, in which it is removed within *frames*, comes to run.
         """
         guarded = _finally(frames, op.key)
+        if func.name in EXIT_METHOD and not whole:
+            if any(f.kind == TEST and not _harmless(f, op.key) for f in frames):
+                return self._say(Rank.GUARDED, f"in {func.name}, behind a condition", op, func)
+            entered = self._entering(func)
+            if entered is not None:
+                return self._say(Rank.STRAIGHT, f"in {func.name}, which {entered[0].name} may not reach", op, *entered)
         if func.name in EXIT_METHOD or (func.fact.flags & YIELDS and _managed(func) and guarded):
             return self._late(op, func, f"{func.name} removes it") if not whole else None
         if guarded is False:
@@ -347,6 +372,8 @@ class Assurance:
             return self._say(Rank.CALLED, f"handed to {site.handed}", op, func)
         if func.fact.qualname == MODULE:
             return self._say(Rank.CALLED, "called at import", op, func)
+        if any(f.kind == DEFERRED for f in site.frames) and _handed_on(site, self._calls):
+            return self._say(Rank.SURE, "a callback removes it", op, func)
         if not whole and id(func) not in self._adders and self._adds(func):
             judged = self._flow(func, op)
             if judged is not None:
@@ -379,9 +406,16 @@ class Assurance:
         Judge a function that nobody calls: who does?
         """
         name, decorators = func.name, " ".join(func.fact.decorators)
+        if BEGINS.match(name):
+            return self._say(Rank.CALLED, "called as the program starts", op, func)
         if whole and SHUTDOWN.match(name):
             return self._say(Rank.SHUTDOWN, f"only {name}() empties it", op, func)
         routed = ROUTE.search(f".{decorators}") if decorators else None
+        if re.search(r"\.(event|on|listen|listener|subscribe\w*|on_event|receiver)\b", f".{decorators}"):
+            told = f"{name} {decorators}"
+            if re.search(r"(?i)(^|[ ._])disconnect", told):
+                return self._late(op, func, f"{name}() is owed by the transport")
+            return self._say(Rank.EVENT, f"only when {name}() is called", op, func)
         if called and not routed:
             return self._say(Rank.CALLED, "called elsewhere", op, func)
         if re.search(r"(?i)disconnect|deleted|close|leave|left|end\b|gone|remove", decorators) and routed:
@@ -389,6 +423,10 @@ class Assurance:
             how = "asks for it" if rank is Rank.COMMAND else "comes"
             return self._say(rank, f"only when {decorators.partition(' ')[2] or name} {how}", op, func)
         if ".delete" in decorators or (routed and COMMAND.search(name)):
+            return self._say(Rank.COMMAND, f"only when somebody asks for {name}()", op, func)
+        if TRANSPORT_EVENT.match(name):
+            return self._late(op, func, f"{name}() is owed by the transport")
+        if re.match(r"^_*(quit|bye|logout|log_out|kick|leave|sign_?out)(_|$)", name):
             return self._say(Rank.COMMAND, f"only when somebody asks for {name}()", op, func)
         if EVENT.match(name):
             return self._say(Rank.EVENT, f"only when {name}() is called", op, func)
@@ -423,6 +461,11 @@ class Assurance:
             or EVENT.match(adder.name)
             for adder in adders.values()
         )
+        parent = func.fact.qualname.rpartition(".")[0]
+        if parent and parent != func.fact.cls and any(
+            f.qualname == parent for f in func.module.facts.functions
+        ):
+            return False  # it is handed out by the function that it is defined in
         private = func.name.startswith("_") and not func.name.startswith("__")
         return used or private or bool(SWEEP.search(func.name))
 
@@ -437,7 +480,7 @@ class Assurance:
             if name in {"pop", "del[]", "remove", "discard", "clear", "popitem", "-=", "difference_update"}:
                 return Effect.GIVE
             return Effect.NONE
-        called = path.rpartition(".")[2].lstrip("@$%").rpartition(">")[2] if name == "()" else name
+        called = _called(event)
         for target in self._calls.project.named.get(called, ()):
             takes, gives = id(target) in self._adders, id(target) in self._removers
             if (takes or gives) and target is not func and self._is_call_of(event, func, target):
@@ -463,9 +506,11 @@ class Assurance:
     def _is_call_of(self, event: Event, func: Func, target: Func) -> bool:
         return any(site.func is func and site.event == event for site in self._calls.sites(target))
 
-    def _flow(self, func: Func, op: Op) -> Judgement | None:
+    def _ways(
+        self, func: Func
+    ) -> tuple[Ways, tuple[Way, ...], Callable[[Event], Effect]]:
         """
-        Judge a function that both adds and removes; None if it does not mean to do both in one go.
+        Walk *func*, and return the ways out of it.
         """
         effects: dict[int, Effect] = {}
 
@@ -478,8 +523,22 @@ class Assurance:
         def guarded(path: str) -> bool:
             return self._kept in self._calls.containers.resolve(func, path)[0]
 
-        walker = Ways(effect, guarded)
-        ways = walker.of(func.fact.block())
+        walker = Ways(effect, guarded, self._raises)
+        return walker, walker.of(func.fact.block()), effect
+
+    def _raises(self, event: Event) -> bool:
+        """
+        Tell whether an event calls a function of ours that raises an error of its own.
+        """
+        called = _called(event)
+        targets = self._calls.project.named.get(called, ())
+        return len(targets) == 1 and bool(targets[0].fact.flags & RAISES) and called not in GENERIC
+
+    def _flow(self, func: Func, op: Op) -> Judgement | None:
+        """
+        Judge a function that both adds and removes; None if it does not mean to do both in one go.
+        """
+        walker, ways, effect = self._ways(func)
         if not (walker.taken and walker.given):
             return None
         ends = [way for way in ways if way.kind in {"end", "return"}]
@@ -489,17 +548,35 @@ class Assurance:
             if _finally(seen.frames, str(seen.event[5])) is False:
                 why = "in a finally, behind another condition"
                 return self._say(Rank.GUARDED, why, op, func, [w for w in ways if w.held])
-        if last is not None and last.held:
+        final = any(f.kind == FINALLY for seen in gives for f in seen.frames)
+        if last is not None and last.held and not final:
             return None
         missed = [way for way in ways if way.held and way.kind != "end"]
         strong = [way for way in missed if not way.weak]
         if not strong:
+            behind = self._behind_condition(gives, func)
+            if behind is not None:
+                return self._say(Rank.GUARDED, f"behind a condition in {behind.name}()", op, behind)
             return self._say(Rank.SURE, "removed on every way out", op, func)
         if all(_one_except(seen.frames) for seen in gives):
             types = {f.text for seen in gives for f in seen.frames if f.kind == EXCEPT}
             why = f"only on {' or '.join(sorted(types))}"
             return self._say(Rank.ONE_EXCEPT, why, op, func, strong)
+        if final and all(way.kind == "return" for way in strong):
+            return self._say(Rank.GUARDED, "in a finally, behind another condition", op, func, strong)
         return self._say(Rank.STRAIGHT, "only if nothing before it fails", op, func, strong)
+
+    def _behind_condition(self, gives: Iterable[Seen], func: Func) -> Func | None:
+        """
+        Return the function that is called to remove, where it asks for something else first.
+        """
+        for seen in gives:
+            called = _called(seen.event)
+            for op in self._removers.values():
+                if op.func is not func and op.func.name == called:
+                    if any(f.kind == TEST and not _harmless(f, op.key) for f in op.frames):
+                        return op.func
+        return None
 
     def _late(self, op: Op, func: Func, why: str) -> Judgement:
         """
@@ -556,12 +633,19 @@ def _harmless(frame: Frame, key: str) -> bool:
     branch, guards = frame.detail
     if guards or not branch:
         return True
-    asked = set(frame.text.split())
+    asked = [name for name in frame.text.split() if name not in {"None", "len", "self", "cls", "isinstance"}]
     named = set(re.split(r"\W+", key))
-    return bool(asked & named) or not asked or asked <= {"None", "len", "self"} or bool(
-        re.search(r"(?i)(_id|_key|token|task|entry|conn|ws|session|client|key|sid)s?\b", frame.text)
-        and not re.search(r"(?i)terminat|closed|done|error|fail|success|complete|ok\b|cancel|crash", frame.text)
-    )
+    if set(asked) <= named:
+        return True
+    return len(asked) == 1 and not re.search(r"(?i)terminat|close|done|err|fail|succe|complet|ok$|cancel|crash|clean|own|exc", asked[0])
+
+
+def _called(event: Event) -> str:
+    """
+    Return the last name of what an event calls.
+    """
+    called = event[1].rpartition(".")[2] if event[2] == "()" else str(event[2])
+    return called.lstrip("@$%").rpartition(">")[2]
 
 
 def _one_except(frames: tuple[Frame, ...]) -> bool:
@@ -579,7 +663,7 @@ def _rolls_back(item: Op | Site) -> bool:
     return any(frame.kind == EXCEPT for frame in item.frames)
 
 
-def _handed_on(op: Op, calls: Calls) -> bool:
+def _handed_on(op: Op | Site, calls: Calls) -> bool:
     """
     Tell whether a lambda is handed to what calls it in the end.
     """

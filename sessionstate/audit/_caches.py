@@ -46,17 +46,18 @@ def findings(project: Project, settings: Settings | None = None) -> Iterator[Fin
     """
     for func in project.functions:
         for text in func.fact.decorators:
-            if "cache" in text and (limit := _limit(func.module, text)) is not None:
+            if (limit := _limit(func.module, text)) is not None:
                 found = _judge(project, func, settings, limited=limit)
                 if found is not None:
-                    yield replace(found, line=_decorator_line(project, func))
+                    yield replace(found, line=_decorator_line(project, func, text))
 
 
-def _decorator_line(project: Project, func: Func) -> int:
+def _decorator_line(project: Project, func: Func, decorator: str) -> int:
+    name = re.split(r"[ (]", decorator, maxsplit=1)[0]
     line = func.fact.line
     for above in range(line - 1, max(line - 8, 0), -1):
         text = project.place(func.module, above).text
-        if text.startswith("@") and "cache" in text:
+        if text.startswith(f"@{name}"):
             return above
         if text.startswith(("def ", "async def ", "class ")):
             break
@@ -68,6 +69,8 @@ def _limit(module: Module, decorator: str) -> bool | None:
     Tell whether a cache decorator is bounded; None if it is no such decorator.
     """
     head, _, options = decorator.partition(" ")
+    if re.split(r"[.(]", head, maxsplit=1)[0] not in module.facts.imports:
+        return None
     name = origin(module, head.removesuffix("()"))
     if name not in CACHES:
         return None

@@ -17,6 +17,10 @@ from sessionstate.audit._events import (
 )
 
 
+HEAP = {"heappush": "append", "heappop": "heappop", "insort": "append"}
+DUNDER = {"__setitem__": "[]=", "__delitem__": "del[]", "__getitem__": "[]"}
+
+
 def _name(on: Expressions, node: ast.Name) -> str:
     return on.look_up(node.id)
 
@@ -34,6 +38,8 @@ def _subscript(on: Expressions, node: ast.Subscript) -> str:
     path = on.visit(node.value)
     if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
         return f"{path or '?'}.[{node.slice.value}]"
+    if isinstance(node.slice, ast.Name) and node.slice.id.isupper():
+        return f"{path or '?'}.[{node.slice.id}]"  # an `AppKey`, or the name of a constant
     if isinstance(node.slice, ast.Slice):
         on.visit(node.slice.lower)
         on.visit(node.slice.upper)
@@ -72,10 +78,13 @@ def _call(on: Expressions, node: ast.Call) -> str:
         path, name = on.visit(func) or "?", "()"
     arguments = [described(on, each) for each in node.args]
     arguments += [f"{k.arg or '**'}={described(on, k.value)}" for k in node.keywords]
-    on.calls.add(name if name != "()" else path.rpartition(".")[2].lstrip("@$^"))
+    on.calls.add(name if name != "()" else path.rpartition(".")[2].lstrip("@$^").rpartition(">")[2])
     key = on.key(node.args[0]) if node.args else ""
     value = _what(node.args[1]) if len(node.args) > 1 else _what(node.args[0]) if node.args else ""
-    on.op(path, name, node, key, tuple(arguments), value)
+    if name in HEAP and arguments and isinstance(node.args[0], ast.Name | ast.Attribute):
+        item = on.key(node.args[1]) if len(node.args) > 1 else ""
+        on.op(arguments[0], HEAP[name], node, item, (), "")
+    on.op(path, DUNDER.get(name, name), node, key, tuple(arguments), value)
     if name in {"get", "pop", "setdefault"}:
         return f"{path}.*"
     if name in {"values", "items", "keys", "copy", "popleft", "popitem"}:

@@ -5,12 +5,14 @@ Collections of tasks: whether those that are done go again.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sessionstate.audit._facts import MODULE
 from sessionstate.audit._findings import Confidence, Finding, Place, Severity
-from sessionstate.audit._project import Func, Project
-from sessionstate.audit._servers import SETS_UP, is_script, passing, shown, single
+from sessionstate.audit._flow import flattened
+from sessionstate.audit._project import Func, Project, Type
+from sessionstate.audit._servers import SETS_UP, definition, is_script, passing, shown, single
 from sessionstate.audit._vocabulary import LONG_OWNER, SHORT_OWNER, SHRINK, SHUTDOWN
 
 KEEP: Final = (
@@ -42,6 +44,7 @@ class Kept(NamedTuple):
     start: Start
     path: str
     how: str
+    key: str
 
 
 def collected(project: Project, several: list[Kept]) -> Finding | None:
@@ -82,6 +85,8 @@ def collected(project: Project, several: list[Kept]) -> Finding | None:
         sureness = Confidence.MEDIUM if first.how == "[]=" else Confidence.HIGH
     else:
         sureness = Confidence.MEDIUM if removals or short else Confidence.HIGH
+    if _awaited(owner, path):
+        short, sureness = True, min(sureness, Confidence.MEDIUM, key=_doubt)
     severity = Severity.WARNING if removals or short else Severity.ERROR
     until = f" until {_names(removals)}" if removals else ": nothing removes them"
     said = f"tasks that are done stay in {name}{until}"
@@ -90,7 +95,7 @@ def collected(project: Project, several: list[Kept]) -> Finding | None:
         for each in growing
     )
     removed = tuple(project.place(each.module, each.fact.line) for each, _ in removals)
-    return finding(
+    found = finding(
         first.start,
         name,
         said,
@@ -100,6 +105,26 @@ def collected(project: Project, several: list[Kept]) -> Finding | None:
         writes=writes,
         removals=removed,
     )
+    return replace(found, defined=definition(project, func, path))
+
+
+def _awaited(owner: Type | None, path: str) -> bool:
+    """
+    Tell whether a method waits for all tasks of a collection: then they go with their owner.
+    """
+    if owner is None:
+        return False
+    return any(
+        path in event[6]
+        for method in owner.methods.values()
+        if path.encode() in method.fact.code
+        for event in flattened(method.fact.block())
+        if event[2] not in {"=", "let"}
+    )
+
+
+def _doubt(sureness: Confidence) -> int:
+    return -list(Confidence).index(sureness)
 
 
 def _names(removals: list[tuple[Func, str]]) -> str:

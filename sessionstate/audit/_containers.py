@@ -130,6 +130,9 @@ class Containers:
             self._define(func)
         for func in project.functions:
             self._gather(func)
+        for kept in self.all:
+            for op in kept.escapes:
+                self._bind(kept, op)
 
     def _define(self, func: Func) -> None:
         for path, kind, line, column, value in func.fact.makes:
@@ -346,6 +349,29 @@ class Containers:
         for kept in several:
             if not inner:
                 kept.escapes.append(Op(func, name, seen.event, seen.frames, inner))
+
+    def _bind(self, kept: Kept, op: Op) -> None:
+        """
+        Note what is done to a container by a function of ours that is given it.
+        """
+        called = op.event[1].rpartition(".")[2].lstrip("@") if op.name == "()" else op.name
+        targets = self.project.named.get(called, ())
+        if len(targets) != 1:
+            return
+        target = targets[0]
+        parameters = [name for name, _ in target.fact.parameters]
+        if target.fact.cls and parameters[:1] == ["self"]:
+            parameters = parameters[1:]
+        for name, argument in zip(parameters, op.event[6], strict=False):
+            several, inner = self.resolve(op.func, argument.rpartition("=")[2])
+            if kept not in several or inner:
+                continue
+            paths = {f"${name}"} | {f"%{a}" for p, a in target.fact.parameters if p == name}
+            if any(path.partition(".")[0] in paths for path, _ in target.fact.touches):
+                for seen in walk(target.fact.block()):
+                    head, _, rest = seen.event[1].partition(".")
+                    if head in paths and rest[:1] in {"", "*"}:
+                        kept.ops.append(Op(target, seen.event[2], seen.event, seen.frames, bool(rest)))
 
     def closures(self) -> Iterable[Kept]:
         """

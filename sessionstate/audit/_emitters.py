@@ -1,5 +1,5 @@
 """
-Emitters: which of them outlive the session that listens.
+Emitters: how one listens to them, and which of them outlive the session that listens.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ PAIRS: Final[Mapping[str, tuple[str, ...]]] = {
     "subscribe": ("unsubscribe", "dispose", "cancel", "unsubscribe_all", "remove"),
     "listen": ("unlisten", "remove_listener", "off", "remove"),
     "watch": ("unwatch", "remove_watch"),
-    "add_listener": ("remove_listener", "off", "remove_all_listeners"),
     "addListener": ("removeListener", "remove_listener", "off"),
+    "add_listener": ("remove_listener", "off", "remove_all_listeners"),
     "add_event_listener": ("remove_event_listener", "remove_listener"),
-    "add_handler": ("remove_handler", "removeHandler"),
     "add_callback": ("remove_callback", "discard_callback"),
     "add_observer": ("remove_observer", "unobserve"),
-    "add_subscriber": ("remove_subscriber", "unsubscribe"),
     "register": ("unregister", "deregister", "remove"),
     "register_callback": ("unregister_callback", "deregister_callback", "remove_callback"),
     "register_handler": ("unregister_handler", "deregister_handler", "remove_handler"),
@@ -31,13 +29,25 @@ PAIRS: Final[Mapping[str, tuple[str, ...]]] = {
     "observe": ("unobserve", "unobserve_all"),
     "attach": ("detach",),
     "bind": ("unbind",),
+    "async_listen": (),
 }
 """What registers a listener, with what takes it back."""
-WEAK: Final = frozenset({"register", "connect", "attach", "bind", "observe", "watch", "listen"})
+FAMILY: Final = re.compile(
+    r"^(async_)?add_(?!done_|signal_|event_handler|exception_|reader|url_)(\w+_)?"
+    r"(callback|listener|handler|observer|subscriber|watcher)$|^subscribe_\w+$"
+)
+RETURNS: Final = re.compile(r"^async_(track_\w+|dispatcher_connect)$")
+"""Functions that return what takes the listener back."""
+WEAK: Final = frozenset(
+    {"register", "connect", "attach", "bind", "observe", "watch", "listen", "add_callback"}
+)
 """Words that mean many other things too."""
-MADE_BY: Final = re.compile(
+SIGNAL: Final = re.compile(
+    r"(^|[._@$])(signals?|\w*_signal|\w+_(changed|received|sent|created|updated|deleted))$"
+)
+BUS: Final = re.compile(
     r"^_*(\w*_)?(bus|emitter|dispatcher|broker|hub|signals?|events|pubsub|pub_sub|notifier|publisher"
-    r"|event_?(manager|logger|loop_bus|source|stream|system|engine|router)|eventbus|subject|observable)$",
+    r"|feeds?|event_?(manager|logger|source|stream|system|engine|router)|eventbus|subject|observable)$",
     re.IGNORECASE,
 )
 """What is there for others to listen to, by its name."""
@@ -52,61 +62,77 @@ CLOSE: Final = re.compile(
 """What goes with the session itself."""
 
 
-def outlives(project: Project, func: Func, path: str) -> int:
+def removers(verb: str) -> tuple[str, ...] | None:
     """
-    Tell how sure it is that an emitter outlives what *func* does: 0 no, 1 perhaps, 2 yes.
+    Return what takes back a listener that *verb* registers; None if that registers none.
     """
-    tail = path.rpartition(".")[2].rpartition(">")[2].lstrip("@$%^")
+    if verb in PAIRS:
+        return PAIRS[verb]
+    if RETURNS.match(verb):
+        return ()
+    if not FAMILY.match(verb):
+        return None
+    if verb.startswith("subscribe"):
+        return (f"un{verb}", "unsubscribe")
+    return (verb.replace("add_", "remove_"), verb.replace("add_", "discard_"))
+
+
+def last_name(path: str) -> str:
+    """
+    Return the last name in a path.
+    """
+    return path.rpartition(".")[2].rpartition(">")[2].lstrip("@$%^")
+
+
+def outlives(project: Project, func: Func, path: str, verb: str) -> bool:
+    """
+    Tell whether an emitter outlives what *func* does.
+    """
+    tail = last_name(path)
+    if RETURNS.match(verb):
+        return True
     if CLOSE.match(tail) or tail[:1].isupper():
-        return 0
-    bus = bool(MADE_BY.match(tail))
+        return False
+    bus = bool(BUS.match(tail))
     if path.startswith("@"):
-        return _global(project, func, path, bus=bus)
-    if not bus:
-        return 0
+        return _global(project, func, path, known=bus or verb not in WEAK, bus=bus)
     if "." in path.removeprefix("self."):
-        return 2 if APPLICATION.search(path) else 0
+        return (bus or verb not in WEAK) and bool(APPLICATION.search(path))
     if path.startswith("self."):
-        return _attribute(project, func, path)
-    return 2 if path[0] in "$^%" and _parameter(func, path) else 0
+        return (bus or (verb not in WEAK and verb != "on")) and _given(project, func, path)
+    return bus and path[0] in "$^%" and _parameter(func, path)
 
 
-def _global(project: Project, func: Func, path: str, *, bus: bool) -> int:
-    head = path[1:].partition(".")[0]
+def _global(project: Project, func: Func, path: str, *, known: bool, bus: bool) -> bool:
+    head, _, rest = path[1:].partition(".")
     target = func.module.facts.imports.get(head)
     if target is None:
-        made = any(
-            how == "=" and touched == f"@{head}"
-            for fact in func.module.facts.functions
-            if fact.qualname == MODULE
-            for touched, how in fact.touches
-        )
-        return (2 if bus or "." not in path else 1) if made else 0
-    if ":" not in target:
-        return 2 if bus and "." in path else 0
+        module = func.module.facts.functions[0]
+        made = module.qualname == MODULE and (f"@{head}", "=") in module.touches
+        return made and known and not rest
     found = project.imported(func.module, head)
     if found is not None and not found[1]:
-        return 2 if bus and "." in path else 0
-    return 2 if bus else 1
+        return known
+    if ":" not in target:
+        return bus and bool(rest)
+    return known and (bus or not rest)
 
 
-def _attribute(project: Project, func: Func, path: str) -> int:
+def _given(project: Project, func: Func, path: str) -> bool:
     """
-    Judge an emitter that an object has: it may be given to it, or made by it.
+    Tell whether an object was given its emitter, and did not make it.
     """
     kind = project.type_of(func)
-    if kind is None:
-        return 0
-    known = 0
-    for one in project.lineage(kind):
+    known = False
+    for one in project.lineage(kind) if kind is not None else ():
         for method in one.methods.values():
             if (path, "=") not in method.fact.touches:
                 continue
             for event in flattened(method.fact.block()):
                 if event[1] == path and event[2] == "=":
                     if event[7].endswith("()") and not re.match(r"(get_|current_)", event[7]):
-                        return 0
-                    known = 2
+                        return False
+                    known = True
     return known
 
 

@@ -41,7 +41,7 @@ Event = tuple[Any, ...]
 
 LONGEST_KEY: Final = 60
 FRESH: Final = frozenset({"id", "hash"})
-WRAPS: Final = frozenset({"str", "int", "tuple", "bytes", "cast", "repr", "frozenset", "float", "next"})
+WRAPS: Final = frozenset({"str", "int", "tuple", "bytes", "cast", "repr", "frozenset", "float"})
 
 
 def constructed(node: ast.expr | None) -> str:
@@ -164,6 +164,7 @@ class Expressions:
         self.calls: set[str] = set()
         self.awaits = False
         self.yields = False
+        self.raises = False
 
     def look_up(self, name: str) -> str:
         """
@@ -232,6 +233,8 @@ class Expressions:
                 name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
                 if name == "type":
                     return "b:type"
+                if name == "next":
+                    return "u:next()"
                 if name in FRESH or RANDOM.search(name):
                     return f"u:{dotted(node)}"[:LONGEST_KEY]
                 if (name in WRAPS or name in {"lower", "strip", "upper", "decode", "encode"}) and (
@@ -242,12 +245,18 @@ class Expressions:
                 if isinstance(func, ast.Attribute) and name in {"get", "hex", "format", "hexdigest"}:
                     return f"a:{dotted(func.value)}.{_constant(args)}"[:LONGEST_KEY]
                 return f"r:{dotted(node)}"[:LONGEST_KEY]
-            case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.JoinedStr(values=parts):
+            case (
+                ast.Tuple(elts=parts)
+                | ast.List(elts=parts)
+                | ast.Set(elts=parts)
+                | ast.JoinedStr(values=parts)
+            ):
                 return "t:" + "+".join(filter(None, (self.key(p, depth + 1) for p in parts[:6])))
             case ast.FormattedValue(value=value):
                 return self.key(value, depth + 1)
             case ast.Dict(keys=keys):
-                return "t:" + "+".join(filter(None, (self.key(k, depth + 1) for k in keys[:6])))
+                given = (self.key(k, depth + 1) for k in keys[:6] if k is not None)
+                return "t:" + "+".join(filter(None, given))
             case ast.BinOp(left=left, right=right):
                 return f"t:{self.key(left, depth + 1)}+{self.key(right, depth + 1)}"
             case ast.BoolOp(values=values):
@@ -279,8 +288,7 @@ class Expressions:
                 if kept.startswith("@"):  # declared global
                     return
                 self.paths[name] = path or f"${name}"
-                text = origin.partition(":")[2]
-                self.origins[name] = origin if origin[:1] in "ucbk" else f"v:{name}<{text}"
+                self.origins[name] = origin if origin[:1] in "ucbk" else f"v:{name}<{origin}"[:200]
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 for part in parts:
                     self.bind(part, "", origin if origin[:1] in "bk" else "v:")

@@ -19,6 +19,8 @@ FORMAT: Final = 1
 ASYNC: Final = 1
 YIELDS: Final = 2
 STATIC: Final = 4
+RAISES: Final = 8
+"""It raises an error of its own."""
 
 MODULE: Final = "<module>"
 NOTED: Final = GROW | SHRINK | {"=", "=filter", "[:]=", "del", "[]"}
@@ -138,7 +140,7 @@ class Collector:
         parameters: tuple[tuple[str, str], ...],
     ) -> None:
         self._imports.update(on.imports)
-        flags |= YIELDS if on.yields else 0
+        flags |= (YIELDS if on.yields else 0) | (RAISES if on.raises else 0)
         touches: dict[tuple[str, str], None] = {}
         makes: list[tuple[str, str, int, int, str]] = []
         calls = on.calls

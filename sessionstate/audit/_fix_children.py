@@ -11,8 +11,6 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-import libcst as cst
-
 from sessionstate.audit._findings import Finding
 from sessionstate.audit._fix_shapes import is_pure
 from sessionstate.audit._fix_source import Source

@@ -25,6 +25,7 @@ from sessionstate.audit._fix_shapes import (
     Entry,
     bound,
     called,
+    is_called,
     is_pure,
     leaving,
     mentions,
@@ -40,6 +41,7 @@ UNDOES: Final = {
     "add": frozenset({"discard", "remove"}),
     "append": frozenset({"remove"}),
 }
+TAKES_OUT: Final = frozenset({"clear", "discard", "pop", "popitem", "remove"})
 MANAGERS: Final = frozenset({"contextmanager", "asynccontextmanager"})
 FOR_TOOLS: Final = ("noqa", "type:", "pragma", "pylint", "pyright", "nosec", "fmt:")
 
@@ -158,6 +160,7 @@ def _join(source: Source, pair: Pair, start: Spot, end: Spot) -> bool:
     tolerant = pair.taken.how == "discard" or pair.taken.value is not None
     if (
         not tolerant
+        or not isinstance(others, cst.IndentedBlock)
         or guarded.handlers
         or not all(_removes(each) for each in source.trees(*others.body))
         or not _is_safe(source, pair, start, start.statements[start.index + 1 :])
@@ -287,15 +290,23 @@ def _final(source: Source, pair: Pair, spot: Spot, between: Sequence[Statement])
     removal = pair.removal.with_changes(leading_lines=_cut(pair.removal.leading_lines)[1])
     last: Statement = removal
     nodes = [node for tree in source.trees(*between) for node in ast.walk(tree)]
-    if any(isinstance(node, ast.stmt) and _is_another(node, pair) for node in nodes):
+    if any(_takes_out(node, pair.name) for node in nodes):
         last = _tolerant(source, pair, spot, removal)
     source.renew(pair.removal, last)
     return cst.Finally(body=cst.IndentedBlock(body=[last], indent=spot.block.indent))
 
 
-def _is_another(statement: ast.stmt, pair: Pair) -> bool:
-    other = removed(statement, pair.name)
-    return other is not None and other.where == pair.taken.where
+def _takes_out(node: ast.AST, name: str) -> bool:
+    """
+    Tell whether *node* takes anything out of what is called *name*.
+    """
+    match node:
+        case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if attr in TAKES_OUT:
+            return is_called(owner, name)
+        case ast.Subscript(value=owner, ctx=ast.Del()):
+            return is_called(owner, name)
+        case _:
+            return False
 
 
 def _tolerant(

@@ -111,15 +111,18 @@ def _goes_over(source: Source, node: cst.CSTNode, name: str) -> bool:
 def _is_defaultdict(tree: ast.Module, name: str, finding: Finding) -> bool:
     if finding.defined and "defaultdict" in finding.defined.text:
         return True
-    for node in ast.walk(tree):
-        match node:
-            case ast.Assign(targets=[target], value=value) if is_called(target, name):
-                return "defaultdict" in ast.unparse(value)
-            case ast.AnnAssign(target=target, value=ast.expr() as value) if is_called(target, name):
-                return "defaultdict" in ast.unparse(value)
-            case _:
-                pass
-    return False
+    made = [ast.unparse(value) for node in ast.walk(tree) for value in _given(node, name)]
+    return bool(made) and all("defaultdict" in text for text in made)
+
+
+def _given(node: ast.AST, name: str) -> list[ast.expr]:
+    match node:
+        case ast.Assign(targets=[target], value=value) if is_called(target, name):
+            return [value]
+        case ast.AnnAssign(target=target, value=ast.expr() as value) if is_called(target, name):
+            return [value]
+        case _:
+            return []
 
 
 def _asks_first(function: Function, name: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from sessionstate.audit._events import AWAIT, LATER, OP, Event
+from sessionstate.audit._events import AWAIT, LATER, OP, YIELD, Event
 from sessionstate.audit._lowering import (
     BREAK,
     CONTINUE,
@@ -67,12 +67,17 @@ class Ways:
     Args:
         effect: Tells what an event does.
         guarded: Tells of a path whether a test of it asks for the thing that is watched.
+        raises: Tells of a call whether it is known to raise.
     """
 
     def __init__(
-        self, effect: Callable[[Event], Effect], guarded: Callable[[str], bool] = lambda _: False
+        self,
+        effect: Callable[[Event], Effect],
+        guarded: Callable[[str], bool] = lambda _: False,
+        raises: Callable[[Event], bool] = lambda _: False,
     ) -> None:
         self._effect = effect
+        self._raises = raises
         self._guarded = guarded
         self._found: dict[Way, None] = {}
         self.taken = False
@@ -116,6 +121,11 @@ class Ways:
                     self._note(Way("cancelled", event[1], held))
                     self._note(Way("exception", event[1], held))
                 taken_here = False
+            elif event[0] == YIELD:
+                # Whoever goes over it may stop; into a context manager the error of its body is thrown.
+                self._note(Way("exception", event[1], held))
+            elif event[0] == OP and self._raises(event):
+                self._note(Way("exception", event[3], held))
             elif event[0] == OP and event[2] not in SAFE_CALL and _called(event) not in SAFE_CALL:
                 self._note(Way("exception", event[3], held, weak=True))
         return held
@@ -147,10 +157,13 @@ class Ways:
     def _if(self, statement: Statement, held: bool) -> bool | None:
         _, _, events, guards, _, then, otherwise = statement
         held = self._events(events, held)
-        absent = {present for present, path in guards if self._guarded(path)}
+        asked = [(present, path) for present, path in guards if self._guarded(path)]
+        absent = {present for present, path in asked if not path.endswith(".*")}
         # Where the container has no such entry, nothing is held.
         one = self._block(then, held and False not in absent)
         other = self._block(otherwise, held and True not in absent)
+        if len(asked) > len(absent) and held and False in {one, other}:
+            return False  # it was asked whether the entry is the one, or is still needed
         return _either(one, other)
 
     def _loop(self, statement: Statement, held: bool) -> bool | None:

@@ -15,14 +15,18 @@ from typing import Final, NamedTuple
 from sessionstate.audit._assurance import SUBCODE, Assurance, Judgement, Rank
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._containers import ATTRIBUTE, CLOSURE, GLOBAL, STATE, Containers, Kept, Op
-from sessionstate.audit._contexts import TEST
+from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._facts import ASYNC, MODULE
 from sessionstate.audit._findings import Confidence, Place, Severity
 from sessionstate.audit._keys import Domain, Keys
 from sessionstate.audit._owners import FACTORY, ROUTE, Lifetime, Owners
-from sessionstate.audit._project import Func, Project
+from sessionstate.audit._project import Func, Module, Project
 from sessionstate.audit._vocabulary import BORROWS, BOUNDED, GROW, LOCK, SEEN
 
+STARTS: Final = re.compile(
+    r"^_*(main|setup|set_up|create_app|make_app|build_app|lifespan|configure|init_app|load_\w+|register_all)$"
+)
+DEEPEST: Final = 3
 HIGH: Final = 7.0
 MEDIUM: Final = 5.0
 REGISTRY: Final = re.compile(
@@ -30,6 +34,17 @@ REGISTRY: Final = re.compile(
     r"|extension|resource|prompt|mime|codec|provider|option|argument|parser|url|rule|blueprint|model)"
     r"|include|mount|install|provide|declare|define|load_|import_|configure|__init_subclass__|__set_name__"
     r"|discover|use$|wrap|decorat|__new__|__class_getitem__|_?compile|parse_|init_|setup|set_up)"
+)
+
+
+MANY: Final = 12
+COMMAND_LINE: Final = frozenset({"argparse", "click", "typer", "fire", "docopt", "optparse", "sys"})
+SERVERS: Final = frozenset(
+    {
+        *("fastapi", "flask", "starlette", "aiohttp", "tornado", "sanic", "quart", "django", "bottle"),
+        *("socketserver", "http", "websockets", "socketio", "uvicorn", "asyncio", "threading", "grpc"),
+        *("discord", "telegram", "slack_bolt", "pika", "kafka", "zmq", "twisted", "gevent", "trio"),
+    }
 )
 
 
@@ -68,6 +83,7 @@ class Judge:
         self.calls = Calls(project, self.containers)
         self.owners = Owners(project, self.containers, self.calls, keys)
         self.keys = keys
+        self._scripts: dict[int, bool] = {}
         self._emptied: defaultdict[int, list[str]] = defaultdict(list)
         """By function, the containers from which it takes an entry."""
 
@@ -96,12 +112,17 @@ class Judge:
         if lifetime is Lifetime.SHORT:
             return Outcome(kept, "", "its owner does not live long")
         best = Assurance(kept, self.calls).best()
+        if best is not None and best.why == CAPPED and REPLAY.search(kept.attribute) and self._strong(kept, writes):
+            return Outcome(kept, "SS007", "its size alone is limited", Severity.INFO, Confidence.MEDIUM, best, writes)
         if best is not None and best.rank <= Rank.CALLED:
             return Outcome(kept, "", best.why)
         unknown = self._unknown_user(kept)
         if best is None and unknown:
             return Outcome(kept, "", unknown)
         return self._found(kept, writes, lifetime, best)
+
+    def _strong(self, kept: Kept, writes: tuple[Op, ...]) -> bool:
+        return any(self._domain(kept, op) is Domain.SESSION for op in writes)
 
     def _bounded(self, kept: Kept) -> str:
         if kept.kind == "deque(maxlen)":
@@ -110,11 +131,54 @@ class Judge:
             return f"a {kept.kind} empties itself"
         if kept.module.is_test:
             return "it is part of a test"
+        if self._is_script(kept.module):
+            return "it is part of a script that runs once"
+        if self._known_keys(kept):
+            return "its keys are those of a table"
         if not any(True for _ in kept.writes()):
             return "nothing is put in"
         if self._capped(kept):
             return "its size is limited"
         return ""
+
+    def _is_script(self, module: Module) -> bool:
+        """
+        Tell whether *module* is a program for the command line that does its work and ends.
+        """
+        known = self._scripts.get(id(module))
+        if known is None:
+            facts = module.facts
+            roots = {target.partition(":")[0].partition(".")[0] for target in facts.imports.values()}
+            guarded = b"__main__" in facts.functions[0].code
+            known = guarded and bool(roots & COMMAND_LINE) and not roots & SERVERS
+            known = known and not any(f.flags & ASYNC for f in facts.functions)
+            self._scripts[id(module)] = known
+        return known
+
+    def _known_keys(self, kept: Kept) -> bool:
+        """
+        Tell whether each key was looked up in a table that does not grow before it is written.
+        """
+        writes = list(kept.writes())
+        return bool(writes) and all(self._looked_up(kept, op) for op in writes)
+
+    def _looked_up(self, kept: Kept, op: Op) -> bool:
+        text = _text(op.key)
+        if not text or op.func.fact.qualname == MODULE:
+            return False
+        for seen in self.calls.events(op.func):
+            _, path, name, line, _, key, _, _ = seen.event
+            if line > op.line or name not in {"in", "[]"} or _text(key) != text:
+                continue
+            if path.rpartition(".")[2].lstrip("@").isupper():
+                return True
+            several, inner = self.containers.resolve(op.func, path)
+            if several and not inner and several[0] is not kept and not any(
+                each.func.fact.qualname != MODULE and each.func.name != "__init__"
+                for each in several[0].writes()
+            ):
+                return True
+        return False
 
     def _capped(self, kept: Kept) -> bool:
         """
@@ -148,6 +212,29 @@ class Judge:
         return found
 
     def _domain(self, kept: Kept, op: Op) -> Domain:
+        found = self._domain_here(kept, op)
+        if found is Domain.SESSION or op.key[:2] != "p:":
+            return found
+        given = self._given(op)
+        return found if given is None else given
+
+    def _given(self, op: Op) -> Domain | None:
+        """
+        Return the domain of what callers give for a key that is the first argument.
+        """
+        first = [name for name, _ in op.func.fact.parameters if name not in {"self", "cls"}][:1]
+        if first != [_text(op.key)]:
+            return None
+        sites = [s for s in self.calls.sites(op.func) if not s.func.module.is_test and not s.handed]
+        if not sites or len(sites) > MANY:
+            return None
+        domains = [self.keys.domain(site.event[5]) for site in sites]
+        strongest = max(domains)
+        return None if strongest is Domain.UNKNOWN else strongest
+
+    def _domain_here(self, kept: Kept, op: Op) -> Domain:
+        if re.search(r"create_task|ensure_future", op.key):
+            return Domain.SESSION
         if op.name == "[]=" or op.name in {"setdefault", "[]"}:
             return self.keys.domain(op.key)
         if kept.kind == "list" and op.name in {"append", "insert", "extend", "+=[]", "appendleft"}:
@@ -166,22 +253,32 @@ class Judge:
             return True
         sites = [site for site in self.calls.sites(func) if not site.func.module.is_test]
         if not sites:
-            strong = any(
-                self.keys.domain(f"p:{p}|{a}") is Domain.SESSION for p, a in func.fact.parameters
-            )
-            return bool(REGISTRY.match(name)) and not strong and not func.fact.flags & ASYNC
-        if depth > 2:  # noqa: PLR2004
+            if func.fact.flags & ASYNC or self._takes_session(func):
+                return False
+            outer = func.fact.qualname.rpartition(".")[0]
+            if outer and outer != func.fact.cls and depth < DEEPEST:
+                around = [f for f in self.project.named[outer.rpartition(".")[2]] if f.module is func.module]
+                return any(self._at_import(f, depth + 1) for f in around if f.fact.qualname == outer)
+            return bool(REGISTRY.match(name))
+        if depth > DEEPEST:
             return False
         return all(
-            site.func.fact.qualname in {MODULE, site.func.fact.cls}
-            or (
-                re.match(r"^_*(main|setup|set_up|create_app|make_app|build|lifespan|configure|init_app|load)", site.func.name)
-                and not site.handed
+            not site.handed
+            and not any(frame.kind == AROUND for frame in site.frames)
+            and (
+                site.func.fact.qualname in {MODULE, site.func.fact.cls}
+                or (STARTS.match(site.func.name) and not self._takes_session(site.func))
+                or (site.func.name == "__init__" and self._single(site.func))
+                or self._at_import(site.func, depth + 1)
             )
-            or (site.func.name == "__init__" and self._single(site.func))
-            or self._at_import(site.func, depth + 1)
             for site in sites
         )
+
+    def _takes_session(self, func: Func) -> bool:
+        """
+        Tell whether an argument of *func* comes with a session.
+        """
+        return any(self.keys.domain(f"p:{p}|{a}") is Domain.SESSION for p, a in func.fact.parameters)
 
     def _single(self, func: Func) -> bool:
         own = self.project.type_of(func)
@@ -245,6 +342,8 @@ class Judge:
 
     def _special(self, kept: Kept, writes: tuple[Op, ...]) -> str:
         values = " ".join(str(op.event[7]) for op in writes)
+        if re.search(r"create_task|ensure_future|start_soon|submit\(\)", values):
+            return "SS006"
         if LOCK.search(values) or LOCK.search(f".{kept.kind[12:-1]}" if kept.creates else ""):
             return "SS009"
         if SEEN.search(kept.attribute) and not re.search(r"(?i)rating|generat|iterat|operat|separat|integrat", kept.attribute):
@@ -280,6 +379,15 @@ class Judge:
             and other.owner is kept.owner
             and any(id(op.func) in mine for op in other.writes())
         ]
+        mine_text = {_text(op.key) for op in writes} - {""}
+        for other in self.containers.all:
+            if other is kept or other.owner is not kept.owner or other.module is not kept.module:
+                continue
+            if any(
+                op.name in {"pop", "del[]"} and _text(op.key) in mine_text and id(op.func) not in own_removers
+                for op in other.removals()
+            ):
+                return other.attribute
         for other in siblings:
             removers = [
                 op for op in other.removals() if op.name in {"pop", "del[]", "discard", "remove"}
@@ -292,13 +400,17 @@ class Judge:
         self, kept: Kept, writes: tuple[Op, ...], lifetime: Lifetime, domain: Domain
     ) -> float:
         score = {Domain.SESSION: 3.0, Domain.LIKELY: 2.0, Domain.UNKNOWN: 0.5}.get(domain, 0.0)
-        score += {Lifetime.LONG: 2.5, Lifetime.LIKELY: 2.0, Lifetime.UNKNOWN: 0.0}.get(lifetime, 0.0)
+        score += {Lifetime.LONG: 2.5, Lifetime.LIKELY: 2.0, Lifetime.UNKNOWN: 1.5}.get(lifetime, 0.0)
         if kept.scope in {GLOBAL, STATE}:
             score += 0.5
         if kept.scope == CLOSURE:
             score -= 0.5
         if kept.kind == "list":
-            score -= 1.5
+            score -= 1.0
+        if domain is not Domain.SESSION and re.search(
+            r"(?i)warn|shown|emitted|logged|deprecat|notice|log_|already_", kept.attribute
+        ):
+            score -= 3.0
         if any(self._serves(op.func) for op in writes):
             score += 1.0
         if any(REGISTRY.match(op.func.name) for op in writes):
@@ -321,6 +433,12 @@ class Judge:
         )
 
 
+def _text(key: str) -> str:
+    return key.partition(":")[2].partition("<")[0].partition("|")[0]
+
+
+CAPPED: Final = "its size is limited"
+REPLAY: Final = re.compile(r"(?i)seen|replay|nonce|signature|idempot|processed|delivered|dedup")
 BONUS: Final = {
     Rank.LATE: -0.5,
     Rank.STRAIGHT: 0.5,

@@ -72,12 +72,19 @@ class Keys:
         if origin == "k":
             return Domain.UNKNOWN
         name, _, annotation = text.partition("|")
-        name, _, source = name.partition("<")
-        return self._named(name, annotation, source, origin)
+        name, _, source = text.partition("<")
+        if source:
+            annotation = ""
+            via = self.domain(source)
+            if via is not Domain.UNKNOWN:
+                return via
+        else:
+            name = name.partition("|")[0]
+        return self._named(name, annotation, origin)
 
-    def _named(self, name: str, annotation: str, source: str, origin: str) -> Domain:
+    def _named(self, name: str, annotation: str, origin: str) -> Domain:
         last = name.rpartition(".")[2]
-        for each in (last, name, source.rpartition(".")[2]):
+        for each in (last, name):
             if each in self._session:
                 return Domain.SESSION
             if each in self._bounded:
@@ -86,20 +93,18 @@ class Keys:
             return Domain.BOUNDED
         if annotation and STRONG_ANNOTATION.search(annotation):
             return Domain.SESSION
+        if name == "self" or any(RANDOM.search(part) for part in name.replace("()", "").split(".")):
+            return Domain.SESSION
         snake = CAMEL.sub("_", name).lower() if last != last.upper() else name
         tail = snake.removesuffix(".id").rpartition(".")[2] or snake
-        if RANDOM.search(source) or RANDOM.search(name.removesuffix("()")):
-            return Domain.SESSION
         if snake.endswith(".id") and STRONG_KEY.search(tail):
             return Domain.SESSION
+        if snake.endswith(".id") and BOUNDED_KEY.search(tail):
+            return Domain.BOUNDED
         if BOUNDED_KEY.search(snake.rpartition(".")[2]) or BOUNDED_KEY.search(name):
             return Domain.BOUNDED
         if STRONG_KEY.search(snake):
             return Domain.SESSION
-        if source:
-            via = self._named(source.removesuffix("()"), "", "", "a")
-            if via is not Domain.UNKNOWN:
-                return via
         if origin == "a" and REQUEST.search(snake):
             return Domain.SESSION
         if snake.endswith(".id") or MEDIUM_KEY.search(snake.rpartition(".")[2]):

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from sessionstate.audit._events import OP, Event
 from sessionstate.audit._findings import Confidence, Finding, Severity
 from sessionstate.audit._flow import flattened
 from sessionstate.audit._project import Func, Project
-from sessionstate.audit._servers import is_async, shown
+from sessionstate.audit._servers import definition, is_async, shown
 from sessionstate.audit._settings import Settings
 
 READS: Final = re.compile(
@@ -26,7 +27,9 @@ ORDER: Final = re.compile(
 )
 CACHE: Final = re.compile(r"lru|cache|pool|memo|store", re.IGNORECASE)
 WITHOUT: Final = re.compile(r"\bif\b.*(!=|\bis not\b|\bnot\b)")
-ADVICE: Final = "use an OrderedDict with move_to_end() and popitem(last=False), or LRUCache(maxsize=...), O(1) both"
+ADVICE: Final = (
+    "use an OrderedDict with move_to_end() and popitem(last=False), or LRUCache(maxsize=...)"
+)
 
 
 def findings(project: Project, settings: Settings | None = None) -> Iterator[Finding]:
@@ -34,6 +37,17 @@ def findings(project: Project, settings: Settings | None = None) -> Iterator[Fin
     Yield each list that is used as the order of a cache.
     """
     del settings
+    best: dict[tuple[str, str], Finding] = {}
+    for each in _each(project):
+        kept = best.setdefault((each.path, each.container), each)
+        if each.confidence.reaches(kept.confidence) and not kept.confidence.reaches(
+            each.confidence
+        ):
+            best[each.path, each.container] = each
+    yield from best.values()
+
+
+def _each(project: Project) -> Iterator[Finding]:
     for func in project.functions:
         fact = func.fact
         hows = {how for _, how in fact.touches}
@@ -41,7 +55,7 @@ def findings(project: Project, settings: Settings | None = None) -> Iterator[Fin
         if moves or "=filter" in hows:
             yield from _moves(project, func)
         elif is_async(func) and "insert" in hows:
-            yield from _shifts(func)
+            yield from _shifts(project, func)
 
 
 def _moves(project: Project, func: Func) -> Iterator[Finding]:
@@ -98,18 +112,29 @@ def _judge(project: Project, func: Func, event: Event, put: str) -> Iterator[Fin
         return
     how = f"remove() and {put}" if put else "a list built anew"
     said = f"{func.name}() moves a key of {name} by {how}, and goes through all of it each time"
-    yield _finding(func, event, name, said, severity=Severity.WARNING, sureness=sureness)
+    found = _finding(func, event, name, said, severity=Severity.WARNING, sureness=sureness)
+    yield replace(found, defined=definition(project, func, event[1]))
 
 
-def _shifts(func: Func) -> Iterator[Finding]:
+def _shifts(project: Project, func: Func) -> Iterator[Finding]:
     """
     Yield each list that a coroutine function puts something in front of.
     """
     for event in flattened(func.fact.block()):
-        if event[2] == "insert" and event[6][:1] == ("~c:0",) and event[1][:1] in {"s", "@"}:
-            name = shown(func, event[1])
-            said = f"insert(0, ...) moves all of {name}, each time: a deque has appendleft()"
-            yield _finding(func, event, name, said, severity=Severity.INFO, sureness=Confidence.LOW)
+        path = event[1]
+        if event[2] != "insert" or event[6][:1] != ("~c:0",) or path[:1] not in {"s", "@"}:
+            continue
+        name = shown(func, path)
+        said = f"insert(0, ...) moves all of {name}, each time: a deque has appendleft()"
+        found = _finding(func, event, name, said, severity=Severity.INFO, sureness=Confidence.LOW)
+        if event[6][1:] == (f"{path}.*",):
+            said = (
+                f"{func.name}() moves an entry of {name} to the front, and with it all the others"
+            )
+            found = replace(
+                found, message=said, severity=Severity.WARNING, confidence=Confidence.MEDIUM
+            )
+        yield replace(found, defined=definition(project, func, path))
 
 
 def _finding(

@@ -109,6 +109,9 @@ class Lowering(Expressions):
             case ast.Subscript(slice=ast.Constant(value=str(text_key))):
                 base = self.visit(target.value)
                 self._rebind(f"{base or '?'}.[{text_key}]", target, kind, path, value)
+            case ast.Subscript(slice=ast.Name(id=name)) if name.isupper() and kind:
+                base = self.visit(target.value)
+                self._rebind(f"{base or '?'}.[{name}]", target, kind, path, value)
             case ast.Subscript(slice=ast.Slice()):
                 self.op(self.visit(target.value) or "?", "[:]=", target)
             case ast.Subscript():
@@ -127,10 +130,50 @@ class Lowering(Expressions):
                 pass
 
     def _rebind(self, path: str, node: ast.expr, kind: str, value: str, made: ast.expr | None) -> None:
+        if isinstance(made, ast.Dict):
+            self._nested(path, made)
+        if made is not None and (added := self._adds_to(path, made)):
+            self.op(path, "[]=", node, added)
+            return
         used = any(event[0] == "o" and event[1] == path for event in self.out)
         sliced = isinstance(made, ast.Subscript) and value == path
         how = "=filter" if used or sliced else "="
         self.op(path, how, node, self.key(made), (value, kind), _what(made) if made else "")
+
+
+    def _nested(self, path: str, made: ast.Dict) -> None:
+        """
+        Note the containers that a literal holds under constant keys.
+        """
+        for key, value in zip(made.keys, made.values, strict=True):
+            kind = constructed(value)
+            if kind and isinstance(key, ast.Constant) and isinstance(key.value, str):
+                self.op(f"{path}.[{key.value}]", "=", value, "", ("", kind), "")
+
+    def _adds_to(self, path: str, made: ast.expr) -> str:
+        """
+        Return the key that is put in where a container is made anew from itself and more.
+        """
+        match made:
+            case ast.Dict(keys=keys, values=values) if None in keys:
+                spread = [v for k, v in zip(keys, values, strict=True) if k is None]
+            case ast.List(elts=parts) | ast.Set(elts=parts):
+                spread = [each.value for each in parts if isinstance(each, ast.Starred)]
+            case ast.BinOp(left=left, op=ast.BitOr() | ast.Add()):
+                spread = [left]
+            case _:
+                return ""
+        if not any(self.path_only(each) == path for each in spread):
+            return ""
+        match made:
+            case ast.Dict(keys=keys):
+                return next((self.key(k) for k in keys if k is not None), "")
+            case ast.List(elts=parts) | ast.Set(elts=parts):
+                return next((self.key(p) for p in parts if not isinstance(p, ast.Starred)), "")
+            case ast.BinOp(right=right):
+                return self.key(right)
+            case _:
+                return ""
 
 
 def _expression(on: Lowering, node: ast.Expr) -> Statement | None:
@@ -194,6 +237,7 @@ def _return(on: Lowering, node: ast.Return) -> Statement:
 
 def _raise(on: Lowering, node: ast.Raise) -> Statement:
     on.visit(node.exc)
+    on.raises = on.raises or node.exc is not None
     name = dotted(node.exc).removesuffix("()").rpartition(".")[2] if node.exc is not None else ""
     return (RAISE, node.lineno, on.events(), name)
 
@@ -218,7 +262,7 @@ def _guards(on: Lowering, test: ast.expr) -> tuple[tuple[bool, str], ...]:
                 path = on.path_only(right)
                 return ((isinstance(operator, ast.In), path),) if path else ()
             path = on.path_only(left) or on.path_only(right)
-            if not path or path[0] == "$" or ".*" not in path:
+            if not path or path[0] == "$" or not path.endswith(".*"):
                 return ()
             if isinstance(operator, ast.Is | ast.Eq):
                 none = isinstance(right, ast.Constant) and right.value is None
@@ -226,7 +270,7 @@ def _guards(on: Lowering, test: ast.expr) -> tuple[tuple[bool, str], ...]:
             if isinstance(operator, ast.IsNot | ast.NotEq):
                 none = isinstance(right, ast.Constant) and right.value is None
                 return ((none, path),)
-            return ()
+            return ((True, path),)
         case ast.Name() | ast.Attribute() | ast.Call() | ast.NamedExpr() | ast.Subscript():
             path = on.path_only(test)
             return ((True, path),) if path and path[0] not in "%$?" else ()
@@ -318,7 +362,11 @@ def _match(on: Lowering, node: ast.Match) -> Statement:
 
 def _define(on: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Statement | None:
     for each in node.decorator_list:
-        on.visit(each)
+        path = on.visit(each)
+        if isinstance(each, ast.Name | ast.Attribute) and path:
+            base, _, name = path.rpartition(".")
+            on.calls.add(name.lstrip("@"))
+            on.op(base or path, name if base else "()", each)
     if isinstance(node, ast.ClassDef):
         for base in node.bases:
             on.visit(base)

@@ -10,7 +10,8 @@ from typing import Final
 
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._containers import ATTRIBUTE, CLOSURE, Containers, Kept
-from sessionstate.audit._facts import MODULE
+from sessionstate.audit._contexts import Seen
+from sessionstate.audit._facts import ASYNC, MODULE
 from sessionstate.audit._keys import Domain, Keys
 from sessionstate.audit._project import Func, Project, Type
 from sessionstate.audit._vocabulary import LONG_OWNER, SHORT_OWNER
@@ -24,10 +25,11 @@ ROUTE: Final = re.compile(
     r"|message|message_handler|callback_query|callback_query_handler|handler|middleware|listen|listener"
     r"|resource|prompt|call_tool|task|subscriber|rpc|method|hybrid_command|slash_command|action)\b"
 )
+STARTS: Final = re.compile(r"^_*(main|create_app|make_app|build_app|lifespan|serve|run_server|async_main)$")
 SHORT_BASES: Final = re.compile(
     r"(NodeVisitor|NodeTransformer|Exception|Error|BaseModel|TypedDict|NamedTuple|Enum|TestCase|Thread"
     r"|HTMLParser|Schema|View|APIView|Form|Model|Action|JSONEncoder|Command|Warning|ABCMeta|type"
-    r"|RequestHandler|BaseRequestHandler|BaseHTTPRequestHandler|StreamRequestHandler|Protocol)$"
+    r"|RequestHandler|BaseRequestHandler|BaseHTTPRequestHandler|StreamRequestHandler|WebSocketHandler)$"
 )
 
 
@@ -133,7 +135,8 @@ class Owners:
         """
         Return how long those live that are made in the project.
         """
-        found: set[Lifetime] = set()
+        found: set[Lifetime | None] = set()
+        made_here: list[tuple[Func, Seen]] = []
         for caller in self._project.callers.get(kind.name, ()):
             if caller.module.is_test:
                 continue
@@ -141,11 +144,35 @@ class Owners:
                 _, path, name, _, _, _, arguments, _ = seen.event
                 if name == "=" and _is_instance(arguments[0], kind.name):
                     found.add(self._assigned(caller, path))
+                elif name == "()" and path.rpartition(".")[2].lstrip("@") == kind.name:
+                    made_here.append((caller, seen))
                 elif name in {"[]=", "setdefault"} and any(_is_instance(a, kind.name) for a in arguments):
                     several, _ = self._containers.resolve(caller, path)
                     if several:
                         found.add(Lifetime.SHORT)
-        return found
+        for caller, seen in made_here:
+            found.add(self._made_within(caller, seen, kind.name))
+        return {each for each in found if each is not None}
+
+    def _made_within(self, caller: Func, seen: Seen, name: str) -> Lifetime | None:
+        """
+        Return how long one lives that a function makes for itself; None if it is put somewhere.
+        """
+        line = seen.event[3]
+        for other in self._calls.events(caller):
+            stored = other.event[2] in {"=", "[]=", "setdefault", "append", "add"}
+            if stored and other.event[3] == line and any(_is_instance(a, name) for a in other.event[6]):
+                return None
+        if caller.fact.qualname == MODULE or STARTS.match(caller.name):
+            return Lifetime.LONG
+        if any(ROUTE.search(f".{each}") for each in caller.fact.decorators):
+            return Lifetime.SHORT
+        if caller.fact.flags & ASYNC and not FACTORY.match(caller.name.lstrip("_")):
+            return Lifetime.SHORT
+        taken = any(
+            self._keys.domain(f"p:{p}|{a}") is Domain.SESSION for p, a in caller.fact.parameters
+        )
+        return Lifetime.SHORT if taken else Lifetime.UNKNOWN
 
     def _assigned(self, caller: Func, path: str) -> Lifetime:
         if caller.fact.qualname == MODULE or path[0] == "@":

@@ -18,6 +18,9 @@ from sessionstate.audit._lowering import BREAK, DO, LOOP, RETURN
 from sessionstate.audit._project import Func, Project
 from sessionstate.audit._servers import (
     IDENTITY,
+    KIND,
+    OBJECT,
+    PASSING,
     all_statements,
     every,
     is_async,
@@ -26,6 +29,7 @@ from sessionstate.audit._servers import (
     origin,
     per_session,
     session_parameters,
+    shown,
     statements,
     target_of,
 )
@@ -39,6 +43,9 @@ ONCE: Final = re.compile(
 )
 STREAM: Final = re.compile(
     r"stream|subscri|listen|iter_|messages|recei|watch|events|queue|ws|socket|poll"
+)
+LASTING: Final = re.compile(
+    r"(chat|user|room|channel|conversation|session|guild|device|client|peer|topic)"
 )
 ADVICE: Final = "let the session own it: s.start_soon(...), or keep it and cancel it in a finally"
 
@@ -63,7 +70,7 @@ def findings(project: Project, settings: Settings | None = None) -> Iterator[Fin
                 owner = project.type_of(func) if each.path.startswith("self.") else None
                 kept[id(owner) if owner else id(func.module), each.path].append(each)
     for several in kept.values():
-        found = collected(project, several)
+        found = collected(project, several) or _replaced(project, several[0])
         if found is not None:
             yield found
 
@@ -90,13 +97,20 @@ def _starts(func: Func) -> tuple[list[Start], list[Kept]]:
                 continue
             if event[2] in PUTS and event[1][:1] in {"s", "@"}:
                 kept += [
-                    Kept(locals_[each], event[1], event[2]) for each in event[6] if each in locals_
+                    Kept(locals_[each], event[1], event[2], event[5])
+                    for each in event[6]
+                    if each in locals_
                 ]
             if not _starting(func, events, index):
                 continue
             work = _coroutine(event)
             given = next(
-                (each[6] for each in events[:index] if each[0] == OP and called(each) == work), ()
+                (
+                    (each[1], *each[6])
+                    for each in events[:index]
+                    if each[0] == OP and called(each) == work
+                ),
+                (),
             )
             start = Start(func, event[3], event[4], work, given, event[3] in in_loops)
             target = target_of(events, index)
@@ -106,7 +120,7 @@ def _starts(func: Func) -> tuple[list[Start], list[Kept]]:
             elif target[1][2] == "let":
                 locals_[target[0]] = start
             elif target[1][2] in PUTS and target[0][:1] in {"s", "@"}:
-                kept.append(Kept(start, target[0], target[1][2]))
+                kept.append(Kept(start, target[0], target[1][2], target[1][5]))
     return dropped, kept
 
 
@@ -153,15 +167,13 @@ def _dropped(project: Project, start: Start, settings: Settings | None) -> Findi
     if not start.coroutine or is_script(func.module):
         return None
     work = _resolved(project, func, start.coroutine)
-    endless = _endless(work) if work is not None else None
     serving = is_async(func) or project.type_of(func) is not None
     if not serving:
         return None
     here = per_session(project, func, settings)
     held = work is not None and bool(session_parameters(work, settings))
-    bound = (
-        here or held or any(given[:1] == "$" and IDENTITY.match(given[1:]) for given in start.given)
-    )
+    bound = here or held or any(map(_session, start.given))
+    endless = _endless(work, anything=bound) if work is not None else None
     sure = endless is not None and (bound or (endless and bool(func.fact.cls)))
     sure = sure or (bound and work is not None and _delays(work))
     said = f"the task of {start.coroutine}() is dropped: it may be collected while it waits"
@@ -185,7 +197,14 @@ def _resolved(project: Project, func: Func, name: str) -> Func | None:
     return here[0] if len(here) == 1 else None
 
 
-def _endless(work: Func) -> bool | None:
+def _session(path: str) -> bool:
+    name = path.lstrip("$%")
+    if path.startswith("$"):
+        return bool(IDENTITY.match(name) or OBJECT.match(name)) or name == "session"
+    return path.startswith("%") and bool(PASSING.search(name) or KIND.match(name))
+
+
+def _endless(work: Func, *, anything: bool) -> bool | None:
     """
     Tell whether a loop that awaits has no way out; None if there is no such loop.
     """
@@ -193,10 +212,41 @@ def _endless(work: Func) -> bool | None:
         if each[0] != LOOP:
             continue
         names = " ".join(called(event) for event in ops(each[2]))
-        streams = any(event[0] == "w" for event in each[2]) and STREAM.search(f"{each[4]} {names}")
-        if streams or (each[3] and "w" in {event[0] for event in every(each[5])}):
+        streams = anything or STREAM.search(f"{each[4]} {names}")
+        if (streams and any(event[0] == "w" for event in each[2])) or (
+            each[3] and "w" in {event[0] for event in every(each[5])}
+        ):
             return not any(inner[0] in {BREAK, RETURN} for inner in all_statements(each[5]))
     return None
+
+
+def _replaced(project: Project, kept: Kept) -> Finding | None:
+    """
+    Judge an endless task whose place in a map another one may take.
+    """
+    start, path = kept.start, kept.path
+    func = start.func
+    key = kept.key.rpartition(":")[2].partition("|")[0]
+    work = _resolved(project, func, start.coroutine)
+    if kept.how != "[]=" or work is None or not LASTING.search(key):
+        return None
+    if not _endless(work, anything=True) or is_script(func.module):
+        return None
+    asked = [func, *project.callers.get(func.name, ())]
+    for each in asked:
+        for event in flattened(each.fact.block()):
+            if event[1].startswith(path) and event[2] != "[]=":
+                return None
+    name = shown(func, path)
+    said = f"a task that is still running is lost when another one takes its place in {name}"
+    return finding(
+        start,
+        name,
+        said,
+        severity=Severity.WARNING,
+        sureness=Confidence.MEDIUM,
+        advice="cancel the one that is there first; or let the session own it: s.start_soon(...)",
+    )
 
 
 def _delays(work: Func) -> bool:

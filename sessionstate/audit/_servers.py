@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from sessionstate.audit._events import AWAIT, LATER, OP, YIELD, Event, called
-from sessionstate.audit._facts import ASYNC, MODULE
+from sessionstate.audit._facts import ASYNC, MODULE, Function
+from sessionstate.audit._findings import Place
 from sessionstate.audit._flow import flattened
 from sessionstate.audit._lowering import DO, IF, LOOP, RAISE, RETURN, WITH, Block, Statement
 from sessionstate.audit._project import Func, Module, Project, Type
@@ -29,6 +30,10 @@ IDENTITY: Final = re.compile(
     re.IGNORECASE,
 )
 """A parameter that says which session is meant."""
+ROUTE: Final = re.compile(
+    r"(^|\.)(page|route|get|post|put|patch|websocket|websocket_route|ws|api_route|api_websocket_route)\(\)"
+)
+"""A decorator of what is called for each request."""
 KIND: Final = re.compile(
     r"^(WebSocket\w*|Request|HTTPRequest|HttpRequest|HTTPConnection|StreamWriter|StreamReader"
     r"|Interaction|AsyncSession|ServerSession|WebSocketServerProtocol|ServerConnection|Ws\w*)$"
@@ -115,12 +120,15 @@ def every(block: tuple[Any, ...]) -> Iterator[Event]:
     Yield each event of *block* in the order of the source, a lambda as one.
     """
     for item in block:
-        kind: type = type(item)
-        if kind is tuple and item:
-            if item[0] in EVENTS and len(item) > 1 and not isinstance(item[1], tuple):
-                yield item
-            else:
-                yield from every(item)
+        if isinstance(item, tuple) and item:
+            yield from _event_or_more(item)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _event_or_more(item: tuple[Any, ...]) -> Iterator[Event]:
+    if item[0] in EVENTS and len(item) > 1 and not isinstance(item[1], tuple):
+        yield item
+    else:
+        yield from every(item)
 
 
 def ops(events: Iterable[Event]) -> Iterator[Event]:
@@ -166,6 +174,8 @@ def per_session(project: Project, func: Func, settings: Settings | None = None) 
     """
     if session_parameters(func, settings):
         return True
+    if any(map(ROUTE.search, func.fact.decorators)):
+        return True
     outer = outer_of(func)
     if outer is not None and any(
         each.fact.qualname == outer and session_parameters(each, settings)
@@ -174,7 +184,7 @@ def per_session(project: Project, func: Func, settings: Settings | None = None) 
     ):
         return True
     kind = project.type_of(func)
-    return kind is not None and passing(kind)
+    return kind is not None and many(project, kind)
 
 
 def outer_of(func: Func) -> str | None:
@@ -192,6 +202,51 @@ def passing(kind: Type) -> bool:
     if LONG_OWNER.search(kind.name) and not PASSING.search(kind.name):
         return False
     return any(PASSING.search(name.rpartition(".")[2]) for name in (kind.name, *kind.fact.bases))
+
+
+def many(project: Project, kind: Type) -> bool:
+    """
+    Tell whether there is one of a class for each session.
+    """
+    if single(project, kind):
+        return False
+    if passing(kind):
+        return True
+    if LONG_OWNER.search(kind.name):
+        return False
+    init = kind.methods.get("__init__")
+    if init is not None and _has_session(init):
+        return True
+    makers = made_in(project, kind)
+    return bool(makers) and all(
+        session_parameters(each) and is_async(each) and not SETS_UP.match(each.name)
+        for each in makers
+    )
+
+
+def _has_session(func: Func) -> bool:
+    return bool(session_parameters(func)) or any(
+        name == "session" for name, _ in func.fact.parameters
+    )
+
+
+def definition(project: Project, func: Func, path: str) -> Place | None:
+    """
+    Return where what *path* means in *func* is made.
+    """
+    kind = project.type_of(func) if path.startswith("self.") else None
+    several = [each for one in project.lineage(kind) for each in _within(one)] if kind else []
+    for fact in several or func.module.facts.functions:
+        if (path, "=") in fact.touches:
+            for event in flattened(fact.block()):
+                if event[1] == path and event[2] == "=":
+                    return project.place(func.module, event[3], event[4])
+    return None
+
+
+def _within(kind: Type) -> list[Function]:
+    prefix = kind.fact.qualname
+    return [each for each in kind.module.facts.functions if each.cls == prefix]
 
 
 def made_in(project: Project, kind: Type) -> list[Func]:
@@ -216,7 +271,7 @@ def single(project: Project, kind: Type) -> bool:
     makers = made_in(project, kind)
     return bool(makers) and all(
         each.fact.qualname == MODULE
-        or SETS_UP.match(each.name)
+        or (SETS_UP.match(each.name) and not _has_session(each))
         or any("cache" in text for text in each.fact.decorators)
         for each in makers
     )

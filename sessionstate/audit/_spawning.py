@@ -189,7 +189,10 @@ def _kept(project: Project, spawn: Spawn, path: str) -> Iterator[Finding]:
         said = (
             f"the process kept in {name} is killed at line {kills[0].line}, and nobody waits for it"
         )
-        sureness = Confidence.MEDIUM if serving else Confidence.LOW
+        zombie = (
+            spawn.name == "Popen" and not script and "atexit" not in spawn.func.module.facts.imports
+        )
+        sureness = Confidence.MEDIUM if serving or zombie else Confidence.LOW
         yield _finding(spawn, "SS005c", Severity.WARNING, sureness, said, container=name)
 
 

@@ -86,11 +86,11 @@ STRONG_KEY: Final = re.compile(
 MEDIUM_KEY: Final = re.compile(r"(^id$|_id$|Id$|_ids?$|^key$|_key$|^ident|_uid$|^name$|^url$|_url$)")
 
 BOUNDED_KEY: Final = re.compile(
-    r"(^|[_.])(provider|model|model_id|model_name|folder|directory|dir|lang|language|locale|type|kind"
+    r"(^|[_.])(provider|status_code|http_status|model|model_id|model_name|folder|directory|dir|lang|language|locale|type|kind"
     r"|typ|level|cls|klass|class_name|__name__|__class__|__qualname__|config|setting|option|opt|flag"
     r"|plugin|module|mod|package|command|cmd|tool|tool_name|method|verb|status|category|colou?r|shape"
     r"|field|column|col|table|ext|extension|suffix|env|environment|platform|region|zone|func|function"
-    r"|fn|cls_name|attr|attribute|prop|property|feature|backend|driver|engine|dialect|schema|format"
+    r"|fn|cls_name|app_name|appname|app_id|attr|attribute|prop|property|feature|backend|driver|engine|dialect|schema|format"
     r"|fmt|mime|mimetype|media_type|content_type|scheme|protocol|proto|version|role|permission|scope"
     r"|reason|cause|stage|phase|step_name|strategy|policy|mode|theme|unit|currency|country|weekday"
     r"|month|hour|letter|char|enum|event_name|event_type|signal_name|signum|sig_name|hook|hook_name"
@@ -100,7 +100,7 @@ BOUNDED_KEY: Final = re.compile(
     r"|decoder|codec|encoding|loader|opcode|code_name|index_name|dtype|device_type|annotation|cls_"
     r"|integration|entry_point|distribution|interpreter|arch|filename|file_name|filepath|file_path"
     r"|path|pattern|regex|glob|topic_name|parent_cls|base)s?$"
-    r"|(^|_)(provider|model|folder|plugin|tool|command|module|class|type|kind|language)(_?(name|key"
+    r"|(^|_)(provider|model|folder|plugin|tool|command|module|class|type|kind|language|region|locale)(_?(name|key"
     r"|id|slug|type))?$|^[A-Z][A-Z0-9_]+$|\.[A-Z][A-Z0-9_]+$|_type$|_kind$|_class$|_cls$",
 )
 """Keys of which there are as many as somebody wrote down."""
@@ -171,12 +171,15 @@ EVENT: Final = re.compile(
 )
 """Functions that somebody else calls when something ends, if it does."""
 
-TRANSPORT_EVENT: Final = re.compile(r"^(connection_lost|eof_received|on_connection_lost|on_close)$")
+TRANSPORT_EVENT: Final = re.compile(
+    r"^_*(on_?)?(connection_lost|eof_received|close|disconnect|ws_close|websocket_disconnect)$"
+    r"|^_?handle_\w*disconnect$"
+)
 """Events that the event loop itself owes."""
 
 COMMAND: Final = re.compile(
     r"(^|_)(delete|remove|logout|log_out|sign_?out|leave|unsubscribe|reset|forget|revoke|stop|end|quit"
-    r"|cancel|close|kill|terminate|clear|purge|abort|exit|bye|destroy|unregister|dismiss)(_|$)"
+    r"|cancel|close|kill|terminate|clear|purge|abort|exit|bye|destroy|unregister|dismiss)(_|$)|(^|_)kick(_|$)"
 )
 SWEEP: Final = re.compile(
     r"(sweep|evict|prune|purge|expire|clean_?up|gc|collect|reap|cull|trim|vacuum|housekeep|maintenance"

@@ -5,7 +5,6 @@ Files that are fixed, and files that are left alone.
 from __future__ import annotations
 
 import codecs
-import os
 import shutil
 import subprocess
 import sys
@@ -117,7 +116,7 @@ class TestFix:
         assert file.read_text() == BEFORE
         fix(report(found()), write=True)
         assert file.read_text() == AFTER
-        assert os.listdir() == ["app.py"]
+        assert [each.name for each in Path().iterdir()] == ["app.py"]
 
     def test_a_second_time_changes_nothing(self) -> None:
         """
@@ -294,7 +293,7 @@ class TestLeftAlone:
         [change] = fix(report(found()), write=True)
         assert (change.findings, change.before) == ((), change.after)
         assert not file.exists() or file.read_bytes() == before
-        assert [each for each in os.listdir() if each != "app.py"] == []
+        assert {each.name for each in Path().iterdir()} <= {"app.py"}
         return change.problem
 
     @pytest.mark.parametrize(
@@ -319,7 +318,7 @@ class TestLeftAlone:
         [change] = fix(report(found()), write=True)
         assert change == Change("app.py", BEFORE, BEFORE, (), change.problem)
         assert change.problem == "it changed since it was audited: audit it again"
-        assert os.listdir() == ["app.py"]
+        assert [each.name for each in Path().iterdir()] == ["app.py"]
         assert file.read_text() == "# saved\n"
 
     def test_a_file_that_is_gone(self) -> None:

@@ -85,7 +85,7 @@ class TestWait:
             KILL,
             f"proc = Popen('cat')\n{KILL}",
             f"proc = await trio.lowlevel.open_process('cat')\n{KILL}",
-            f"from trio import create_subprocess_exec\nproc = await create_subprocess_exec()\n{KILL}",
+            f"from trio import create_subprocess_exec as x\nproc = await x('cat')\n{KILL}",
             f"from asyncio import sleep\nproc = await sleep(3)\n{KILL}",
             f"proc = None\n{KILL}",
             f"{START}\nproc = 3\n{KILL}",

@@ -91,6 +91,14 @@ class TestEmpty:
         defined = Place("hub.py", 1, 1, "rooms = defaultdict(set)")
         assert fixed_by(code, [replace(found, defined=defined)])[1]
 
+    def test_of_two_definitions_each_counts(self) -> None:
+        """
+        A container that is a plain dict at times is one.
+        """
+        take = "rooms[r].discard(w)"
+        code = f"rooms = defaultdict(set)\ndef f(r, w):\n    {take}\ndef g():\n    rooms = {{}}\n"
+        assert after_fix("SS002f", "rooms", code, removals=[take]) == code
+
     def test_what_is_not_defined_here_may_be_a_plain_dict(self) -> None:
         """
         A container of unknown kind is one that fails where a key is missing.

@@ -58,7 +58,7 @@ class TestDiscard:
         """
         body = (
             "# first\n"
-            "self._tasks.add(  # noqa: RUF006\n    asyncio.create_task(\n        work(1,2),\n    )\n)"
+            "self._tasks.add(  # noqa: X\n    asyncio.create_task(\n        work(1,2),\n    )\n)"
         )
         assert fixed(body, write="self._tasks.add(") == (
             "# first\n"
