@@ -44,6 +44,7 @@ from sessionstate.audit._vocabulary import (
 BEGINS: Final = re.compile(
     r"^_*(main|amain|async_main|run\w*|serve\w*|start\w*|a?enter_*|lifespan|setup|set_up|on_startup|startup|cli)$"
 )
+DISPATCHED: Final = re.compile(r"^_*(handle|do|visit|cmd|command|rpc|on|process|action|op|exec|api|async_step)_")
 DEEPEST: Final = 5
 MANY: Final = 25
 CALLBACKS: Final = frozenset(
@@ -54,13 +55,16 @@ CALLBACKS: Final = frozenset(
         *("Timer", "enter", "schedule", "add_task", "call_every", "add_job", "BackgroundTask"),
     }
 )
+RUNS: Final = frozenset({"to_thread", "run_in_executor", "run_sync", "submit", "wait_for", "shield", "gather"})
 AT_EXIT: Final = frozenset({"register", "on_event", "add_event_handler", "on_shutdown", "on_cleanup"})
 SIZE: Final = re.compile(r"(?i)(^|\s|_)(len|max\w*|size|limit|capacity|cap|count|full|maxlen|qsize)\b|max_|MAX|_limit|limit_")
 TIME: Final = re.compile(
     r"(?i)(time|expir|ttl|age|deadline|now|stale|idle|last_|window|cutoff|timeout|elapsed|old|since"
     r"|monotonic|timestamp|until|fresh|valid|inactive|dead|closed|done|cancelled|alive|connected)"
 )
-EVERYBODY: Final = re.compile(r"(?i)(all|every)")
+EXPIRED: Final = re.compile(
+    r"(?i)expir|ttl|deadline|timestamp|monotonic|elapsed|stale|\btime\b|\bnow\b|_at\b|max_age|too_old|cutoff|\bage\b"
+)
 
 
 class Rank(IntEnum):
@@ -72,27 +76,30 @@ class Rank(IntEnum):
     """It runs on every way out, or as time passes, or as the container fills."""
     CALLED = 1
     """Somebody outside of what was read may call it at the right time."""
-    LATE = 2
+    CANCELLED = 2
+    """On every way out but that of a cancellation."""
+    LATE = 3
     """It runs on every way out, but after something that may fail."""
-    STRAIGHT = 3
+    STRAIGHT = 4
     """Only if nothing before it fails or is cancelled."""
-    GUARDED = 4
+    GUARDED = 5
     """In a finally, behind another condition."""
-    ONE_EXCEPT = 5
+    ONE_EXCEPT = 6
     """Only in the except for one kind of end."""
-    EVENT = 6
+    EVENT = 7
     """Only when an event comes."""
-    COMMAND = 7
+    COMMAND = 8
     """Only if a user asks for it."""
-    ON_READ = 8
+    ON_READ = 9
     """Only when it is read again."""
-    DEAD = 9
+    DEAD = 10
     """Never: nobody calls it."""
-    SHUTDOWN = 10
+    SHUTDOWN = 11
     """Only when the whole owner ends."""
 
 
 SUBCODE: Final = {
+    Rank.CANCELLED: "SS002b",
     Rank.LATE: "SS002b",
     Rank.STRAIGHT: "SS002b",
     Rank.GUARDED: "SS002c",
@@ -243,20 +250,15 @@ class Assurance:
 
     def _whole(self, op: Op) -> Judgement | None:
         func = op.func
-        if func.fact.qualname == MODULE:
+        if func.fact.qualname in {MODULE, func.fact.cls}:
             return None
         if any(f.kind == TEST and (SIZE.search(f.text) or TIME.search(f.text)) for f in op.frames):
             return self._say(Rank.SURE, "it is emptied from time to time", op)
-        if id(func) in self._adders or self._reads(func):
-            # `batch, self._pending = self._pending, []`
-            if not SHUTDOWN.match(func.name):
-                return self._say(Rank.SURE, "it is emptied as it is used", op)
-        if SHUTDOWN.match(func.name):
+        if id(func) in self._adders and not SHUTDOWN.match(func.name):
+            return self._say(Rank.SURE, "it is emptied as it is used", op)
+        if SHUTDOWN.match(func.name) and not (RESET.match(func.name) and self._calls.sites(func)):
             return self._say(Rank.SHUTDOWN, f"only {func.name}() empties it", op)
         return self._reached(op, op.frames, func, 0, whole=True)
-
-    def _reads(self, func: Func) -> bool:
-        return any(op.func is func and op.name in {"iter", "copy", "values", "items"} for op in self._kept.ops)
 
     def _swept(self, op: Op) -> Judgement | None:
         func = op.func
@@ -297,7 +299,7 @@ class Assurance:
         Tell whether an entry goes because it was looked up and found to be too old.
         """
         func = op.func
-        test = next((f for f in reversed(op.frames) if f.kind == TEST and TIME.search(f.text)), None)
+        test = next((f for f in reversed(op.frames) if f.kind == TEST and EXPIRED.search(f.text)), None)
         if test is None:
             return False
         if any(f.kind == AROUND for f in op.frames) or SWEEP.search(func.name):
@@ -363,6 +365,8 @@ class Assurance:
     def _site(self, op: Op, site: Site, depth: int, *, whole: bool) -> Judgement | None:
         func = site.func
         if site.handed:
+            if site.handed in RUNS:
+                return self._reached(op, site.frames, func, depth + 1, whole=whole)
             if site.handed in CALLBACKS or site.handed in {"create_task", "ensure_future", "start_soon"}:
                 return self._say(Rank.SURE, f"handed to {site.handed}", op, func)
             if site.handed in AT_EXIT or re.search(r"shutdown|cleanup|stop|atexit", site.handed):
@@ -447,13 +451,20 @@ class Assurance:
             return True
         lineage = list(self._calls.project.lineage(own))
         known = {base.rpartition(".")[2] for each in lineage for base in each.fact.bases}
-        foreign = known - {each.name for each in lineage} - {"object", "ABC", "Protocol", "Generic"}
-        return bool(foreign) or any(func.name in each.methods for each in lineage[1:])
+        ours = {each.name for each in lineage}
+        foreign = known - ours - {"object", "ABC", "Protocol", "Generic", "Mapping", "BaseModel", ""}
+        return bool(foreign) and not func.name.startswith("_")
 
     def _is_unused(self, func: Func) -> bool:
         """
         Tell whether a removal has no caller though what adds has one.
         """
+        if DISPATCHED.match(func.name):
+            return False
+        if not any(op.func is func for op in self._kept.ops) and not (
+            func.name.startswith("_") or SWEEP.search(func.name)
+        ):
+            return False  # it is somebody's business to call what calls the removal
         adders = {id(op.func): op.func for op in self._kept.writes() if op.func.fact.qualname != MODULE}
         used = any(
             self._calls.sites(adder)
@@ -523,7 +534,17 @@ class Assurance:
         def guarded(path: str) -> bool:
             return self._kept in self._calls.containers.resolve(func, path)[0]
 
-        walker = Ways(effect, guarded, self._raises)
+        names = {
+            name
+            for op in self._kept.ops
+            if op.func is func
+            for name in re.split(r"\W+", op.key)
+        }
+
+        def asks(about: str) -> bool:
+            return bool(about) and set(about.split()) <= names
+
+        walker = Ways(effect, guarded, self._raises, asks)
         return walker, walker.of(func.fact.block()), effect
 
     def _raises(self, event: Event) -> bool:
@@ -559,6 +580,8 @@ class Assurance:
                 return self._say(Rank.GUARDED, f"behind a condition in {behind.name}()", op, behind)
             return self._say(Rank.SURE, "removed on every way out", op, func)
         if all(_one_except(seen.frames) for seen in gives):
+            if all(way.kind == "cancelled" for way in strong):
+                return self._say(Rank.CANCELLED, "not if it is cancelled", op, func, strong)
             types = {f.text for seen in gives for f in seen.frames if f.kind == EXCEPT}
             why = f"only on {' or '.join(sorted(types))}"
             return self._say(Rank.ONE_EXCEPT, why, op, func, strong)

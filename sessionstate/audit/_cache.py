@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     import sqlite3
 
 NAME: Final = "facts-1.sqlite"
+SIGNED: Final = "# Made by `sessionstate audit`.\n"
 FILES: Final = {
-    ".gitignore": "# Made by `sessionstate audit`.\n*\n",
-    "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n# Made by `sessionstate audit`.\n",
+    ".gitignore": f"{SIGNED}*\n",
+    "CACHEDIR.TAG": f"Signature: 8a477f597d28d172789f06886806bc55\n{SIGNED}",
 }
 MAKERS: Final = ("_facts", "_lowering", "_calls", "_events", "_vocabulary", "_reducing")
 """The modules that make facts: one may change while somebody forgets to count up `FORMAT`."""
-
+TABLE: Final = """
+CREATE TABLE IF NOT EXISTS facts(key BLOB UNIQUE, day INTEGER, sum BLOB, data BLOB)
+"""
 DAY: Final = 86_400
 KEPT: Final = 14
 """How many days an entry stays that is not used."""
@@ -145,9 +148,7 @@ class Cache:
             # A checksum notices what a crash of the whole system may leave behind.
             self._base.execute("PRAGMA synchronous = OFF")
             self._base.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            self._base.execute(
-                "CREATE TABLE IF NOT EXISTS facts(key BLOB UNIQUE, day INTEGER, sum BLOB, data BLOB)"
-            )
+            self._base.execute(TABLE)
         except self._failure as error:
             self._fail(error)
 
@@ -186,7 +187,7 @@ class Cache:
                 self._base.execute(drop, (self._today - KEPT, self._today + KEPT))
                 if self._bytes() > LARGEST:
                     self._base.execute(drop, (self._today - NOTED, self._today))
-            self._base.execute("PRAGMA incremental_vacuum").fetchall()
+            self._base.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page
         except self._failure as error:
             self._fail(error)
 

@@ -103,8 +103,19 @@ class Calls:
             return own in lineage or known in project.lineage(own)
         if base == "self":
             return False
-        alike = [each for each in project.named[target.name] if self._is_method(each)]
-        return len(alike) == 1 or (len(alike) <= SHARED_NAME and target.name not in GENERIC)
+        families = {self._family(each) for each in project.named[target.name] if self._is_method(each)}
+        if len(families) == 1 or (len(families) <= SHARED_NAME and target.name not in GENERIC):
+            return True
+        # `session.delete()` may be a Session's, or a WebsocketSession's.
+        named = base.rpartition(".")[2].strip("$@%?_").rpartition(">")[2].lower().replace("_", "")
+        return len(named) > SHARED_NAME and named.rstrip("s") in own.name.lower()
+
+    def _family(self, method: Func) -> int:
+        """
+        Return what the classes with that method have in common: their first base of ours.
+        """
+        own = self.project.type_of(method)
+        return id(self.project.lineage(own)[-1]) if own is not None else id(method)
 
     @staticmethod
     def _is_method(func: Func) -> bool:

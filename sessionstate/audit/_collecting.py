@@ -4,6 +4,7 @@ Collections of tasks: whether those that are done go again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -12,9 +13,21 @@ from sessionstate.audit._facts import MODULE
 from sessionstate.audit._findings import Confidence, Finding, Place, Severity
 from sessionstate.audit._flow import flattened
 from sessionstate.audit._project import Func, Project, Type
-from sessionstate.audit._servers import SETS_UP, definition, is_script, passing, shown, single
+from sessionstate.audit._servers import (
+    SETS_UP,
+    definition,
+    is_script,
+    passing,
+    per_session,
+    shown,
+    single,
+)
 from sessionstate.audit._vocabulary import LONG_OWNER, SHORT_OWNER, SHRINK, SHUTDOWN
 
+SERVICE: Final = re.compile(
+    r"^_*(run|serve|watch|poll|loop|worker|main|consume|monitor)(_|$)|_loop$"
+)
+"""What runs for as long as the program, by its name."""
 KEEP: Final = (
     "add task.add_done_callback({0}.discard), or let the session own it: s.start_soon(...)"
 )
@@ -85,6 +98,8 @@ def collected(project: Project, several: list[Kept]) -> Finding | None:
         sureness = Confidence.MEDIUM if first.how == "[]=" else Confidence.HIGH
     else:
         sureness = Confidence.MEDIUM if removals or short else Confidence.HIGH
+    if SERVICE.match(first.start.coroutine) and not per_session(project, func):
+        sureness = Confidence.LOW
     if _awaited(owner, path):
         short, sureness = True, min(sureness, Confidence.MEDIUM, key=_doubt)
     severity = Severity.WARNING if removals or short else Severity.ERROR
@@ -149,7 +164,7 @@ def _at_the_end(func: Func, how: str) -> bool:
         "difference_update",
     }:
         return False
-    return bool(SHUTDOWN.match(func.name)) or how == "="
+    return bool(SHUTDOWN.match(func.name))
 
 
 def _removals(project: Project, func: Func, path: str) -> Iterator[tuple[Func, str]]:

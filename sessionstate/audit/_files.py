@@ -131,7 +131,7 @@ class Search:
         if not path.is_file():
             self.problems.append(Problem(shown, "it cannot be read: it is no regular file"))
             return
-        name = _module(_package(path.absolute().parent), path.name)
+        name = _module(_package(_absolute(path).parent), path.name)
         self._take(Source(shown, name, given=True, is_test=False), _key(shown))
 
     def folder(self, path: Path) -> None:
@@ -141,7 +141,7 @@ class Search:
         relative = self._relative(path)
         if relative and self._refuses(f"{relative}/"):
             return
-        shown, package = self._shown(path), _package(Path(os.path.abspath(path)))  # noqa: PTH100 - without ".."
+        shown, package = self._shown(path), _package(_absolute(path))
         start = Folder(_before(shown), _before(relative), "", package)
         # Links come last: what can be reached without one is known by its own name.
         waiting, links = [start], list[tuple[Folder, str]]()
@@ -158,7 +158,7 @@ class Search:
         """
         Take the files in *folder*, yield the folders, and append the links to *links*.
         """
-        at = os.stat(folder.path or ".")
+        at = Path(folder.path).stat()
         key = at.st_dev, at.st_ino
         if key in self._folders:
             return
@@ -175,23 +175,23 @@ class Search:
             elif entry.is_dir():
                 if not self._excludes(f"{folder.relative}{name}/"):
                     yield folder.inner(name)
-            elif name.endswith(SUFFIXES) and entry.is_file():
-                if not self._excludes(f"{folder.relative}{name}"):
-                    self._take(folder.source(name), (*key, name))
+            elif self._wants(name, folder) and entry.is_file():
+                self._take(folder.source(name), (*key, name))
 
     def _linked(self, folder: Folder, name: str) -> list[Folder]:
         """
         Take the file to which a link leads, or return the folder.
         """
-        path, relative = f"{folder.path}{name}", f"{folder.relative}{name}"
+        path = f"{folder.path}{name}"
         try:
-            mode = os.stat(path).st_mode
+            mode = Path(path).stat().st_mode
             if stat.S_ISDIR(mode):
-                return [] if self._excludes(f"{relative}/") else [folder.inner(name)]
-            if name.endswith(SUFFIXES) and stat.S_ISREG(mode) and not self._excludes(relative):
+                excluded = self._excludes(f"{folder.relative}{name}/")
+                return [] if excluded else [folder.inner(name)]
+            if self._wants(name, folder) and stat.S_ISREG(mode):
                 self._take(folder.source(name), _key(path))
         except OSError as error:
-            if name.endswith(SUFFIXES):
+            if self._wants(name, folder):
                 self._report(path, error)
         return []
 
@@ -204,6 +204,9 @@ class Search:
         if key not in self._files:
             self._files.add(key)
             self.sources.append(source)
+
+    def _wants(self, name: str, folder: Folder) -> bool:
+        return name.endswith(SUFFIXES) and not self._excludes(folder.relative + name)
 
     def _excludes(self, relative: str) -> bool:
         """
@@ -222,19 +225,27 @@ class Search:
         Return *path* from the root of the settings on; an empty string if it lies elsewhere.
         """
         try:
-            return path.resolve().relative_to(self._root).as_posix().removeprefix(".")
+            relative = path.resolve().relative_to(self._root).as_posix()
         except ValueError:
             return ""
+        return "" if relative == "." else relative
 
     def _shown(self, path: Path) -> str:
         """
         Return *path* as it is shown.
         """
-        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - without ".."
+        absolute = _absolute(path)
         for each in (absolute, path.resolve()):
             if each.is_relative_to(self._here):
                 return each.relative_to(self._here).as_posix()
         return absolute.as_posix()
+
+
+def _absolute(path: Path) -> Path:
+    """
+    Return *path* from the root of the file system on, by its own names.
+    """
+    return Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` follows links
 
 
 def _before(path: str) -> str:

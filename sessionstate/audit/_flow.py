@@ -68,6 +68,7 @@ class Ways:
         effect: Tells what an event does.
         guarded: Tells of a path whether a test of it asks for the thing that is watched.
         raises: Tells of a call whether it is known to raise.
+        asks: Tells of the names in a test whether they are those of the key alone.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class Ways:
         effect: Callable[[Event], Effect],
         guarded: Callable[[str], bool] = lambda _: False,
         raises: Callable[[Event], bool] = lambda _: False,
+        asks: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._effect = effect
         self._raises = raises
+        self._asks = asks
         self._guarded = guarded
         self._found: dict[Way, None] = {}
         self.taken = False
@@ -155,15 +158,17 @@ class Ways:
         self._note(Way("continue", statement[1], held))
 
     def _if(self, statement: Statement, held: bool) -> bool | None:
-        _, _, events, guards, _, then, otherwise = statement
+        _, _, events, guards, about, then, otherwise = statement
         held = self._events(events, held)
         asked = [(present, path) for present, path in guards if self._guarded(path)]
         absent = {present for present, path in asked if not path.endswith(".*")}
         # Where the container has no such entry, nothing is held.
         one = self._block(then, held and False not in absent)
+        taken, self.taken = self.taken, False
         other = self._block(otherwise, held and True not in absent)
-        if len(asked) > len(absent) and held and False in {one, other}:
-            return False  # it was asked whether the entry is the one, or is still needed
+        counted, self.taken = self.taken, self.taken or taken
+        if held and False in {one, other} and (len(asked) > len(absent) or counted or self._asks(about)):
+            return False  # whether there is an entry, whether it is the one, or is still needed
         return _either(one, other)
 
     def _loop(self, statement: Statement, held: bool) -> bool | None:

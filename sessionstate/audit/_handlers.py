@@ -11,7 +11,7 @@ from typing import Final
 from sessionstate.audit._events import OP, Event, called
 from sessionstate.audit._flow import flattened
 from sessionstate.audit._project import Func
-from sessionstate.audit._servers import later
+from sessionstate.audit._servers import later, variables
 
 HEARS: Final = re.compile(r"^_?(send|put|write|on|handle|push|notify|emit|set)(_|$)")
 UNNAMED: Final = "~r:"
@@ -38,7 +38,7 @@ def _holds(each: str, before: tuple[Event, ...], func: Func, partials: Iterable[
     last = each.rpartition(".")[2]
     if each.startswith("self.") and func.fact.cls:
         return _callable(func, last)
-    if each.startswith(f"^{func.fact.qualname}>"):
+    if each.startswith(variables(func)):
         return _refers(func, each.rpartition(">")[2])
     if each == UNNAMED:
         return any(_of_caller(one[1], func) for one in later(before))
@@ -68,7 +68,7 @@ def _of_caller(path: str, func: Func) -> bool:
     """
     Tell whether *path* is a variable of *func*, or its object.
     """
-    if path.startswith((f"^{func.fact.qualname}>", "self.")) or path == "self":
+    if path.startswith((variables(func), "self.")) or path == "self":
         return True
     kinds = {f"%{annotation}" for _, annotation in func.fact.parameters if annotation}
     return path in kinds or path.rpartition(".")[0] in kinds

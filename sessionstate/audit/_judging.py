@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from sessionstate.audit._assurance import SUBCODE, Assurance, Judgement, Rank
 from sessionstate.audit._calling import Calls
-from sessionstate.audit._containers import ATTRIBUTE, CLOSURE, GLOBAL, STATE, Containers, Kept, Op
+from sessionstate.audit._containers import ATTRIBUTE, CLOSURE, GLOBAL, REMOVES, STATE, Containers, Kept, Op
 from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._facts import ASYNC, MODULE
 from sessionstate.audit._findings import Confidence, Place, Severity
@@ -33,7 +34,7 @@ REGISTRY: Final = re.compile(
     r"^_*(register|add_(route|handler|command|tool|plugin|hook|middleware|type|class|converter|filter"
     r"|extension|resource|prompt|mime|codec|provider|option|argument|parser|url|rule|blueprint|model)"
     r"|include|mount|install|provide|declare|define|load_|import_|configure|__init_subclass__|__set_name__"
-    r"|discover|use$|wrap|decorat|__new__|__class_getitem__|_?compile|parse_|init_|setup|set_up)"
+    r"|discover|use$|wrap|decorat|__new__|__class_getitem__|init_|setup|set_up)"
 )
 
 
@@ -196,8 +197,21 @@ class Judge:
         """
         Return the writes that may put in ever more.
         """
+        found = self._growing_at(kept, kept.writes())
+        if not found and any(True for _ in kept.writes()):
+            # `sessions[app][user_id]`: the outer keys are few, the inner ones are not.
+            inner = [
+                op
+                for op in kept.ops
+                if op.inner and op.name in {"[]=", "setdefault"} and self.keys.domain(op.key) is Domain.SESSION
+            ]
+            if not any(op.inner and op.name in REMOVES for op in kept.ops):
+                found = self._growing_at(kept, inner)
+        return found
+
+    def _growing_at(self, kept: Kept, writes: Iterable[Op]) -> list[Op]:
         found = []
-        for op in kept.writes():
+        for op in writes:
             if op.func.fact.qualname == MODULE or op.func.module.is_test:
                 continue
             if op.func.fact.qualname == op.func.fact.cls:
@@ -206,7 +220,8 @@ class Judge:
                 own = self.project.type_of(op.func)
                 if own is kept.owner and op.event[1].startswith("self."):
                     continue
-            if self._domain(kept, op) is Domain.BOUNDED or self._at_import(op.func):
+            domain = self._domain(kept, op)
+            if domain is Domain.BOUNDED or self._at_import(op.func, certain=domain is Domain.SESSION):
                 continue
             found.append(op)
         return found
@@ -244,9 +259,11 @@ class Judge:
             return found
         return self.keys.domain(op.key)
 
-    def _at_import(self, func: Func, depth: int = 0) -> bool:
+    def _at_import(self, func: Func, depth: int = 0, *, certain: bool = False) -> bool:
         """
         Tell whether *func* runs while the program starts, and not later.
+
+        Where a key speaks against it, only what is *certain* counts: it is called by modules.
         """
         name = func.name
         if name in {"__init_subclass__", "__set_name__", "__class_getitem__"}:
@@ -258,8 +275,12 @@ class Judge:
             outer = func.fact.qualname.rpartition(".")[0]
             if outer and outer != func.fact.cls and depth < DEEPEST:
                 around = [f for f in self.project.named[outer.rpartition(".")[2]] if f.module is func.module]
-                return any(self._at_import(f, depth + 1) for f in around if f.fact.qualname == outer)
-            return bool(REGISTRY.match(name))
+                return any(
+                    self._at_import(f, depth + 1, certain=certain)
+                    for f in around
+                    if f.fact.qualname == outer
+                )
+            return bool(REGISTRY.match(name)) and not certain
         if depth > DEEPEST:
             return False
         return all(
@@ -267,9 +288,14 @@ class Judge:
             and not any(frame.kind == AROUND for frame in site.frames)
             and (
                 site.func.fact.qualname in {MODULE, site.func.fact.cls}
-                or (STARTS.match(site.func.name) and not self._takes_session(site.func))
-                or (site.func.name == "__init__" and self._single(site.func))
-                or self._at_import(site.func, depth + 1)
+                or (
+                    not certain
+                    and (
+                        (STARTS.match(site.func.name) and not self._takes_session(site.func))
+                        or (site.func.name == "__init__" and self._single(site.func))
+                    )
+                )
+                or self._at_import(site.func, depth + 1, certain=certain)
             )
             for site in sites
         )
@@ -413,7 +439,7 @@ class Judge:
             score -= 3.0
         if any(self._serves(op.func) for op in writes):
             score += 1.0
-        if any(REGISTRY.match(op.func.name) for op in writes):
+        if all(REGISTRY.match(op.func.name) for op in writes):
             score -= 2.0
         if re.search(r"(?i)(cache|memo|registry|loaded|compiled|templates?|config|schema|types?|handlers?|hooks?|factories|converters|commands|tools|plugins|providers|routes)s?$", kept.attribute):
             score -= 1.0
@@ -440,9 +466,10 @@ def _text(key: str) -> str:
 CAPPED: Final = "its size is limited"
 REPLAY: Final = re.compile(r"(?i)seen|replay|nonce|signature|idempot|processed|delivered|dedup")
 BONUS: Final = {
+    Rank.CANCELLED: -2.0,
     Rank.LATE: -0.5,
     Rank.STRAIGHT: 0.5,
-    Rank.GUARDED: 0.0,
+    Rank.GUARDED: -0.5,
     Rank.ONE_EXCEPT: 1.0,
     Rank.EVENT: -0.5,
     Rank.COMMAND: -0.5,

@@ -13,7 +13,7 @@ from sessionstate.audit._events import OP, Event
 from sessionstate.audit._findings import Confidence, Finding, Severity
 from sessionstate.audit._flow import flattened
 from sessionstate.audit._project import Func, Project
-from sessionstate.audit._servers import definition, is_async, shown
+from sessionstate.audit._servers import definition, is_async, shown, variables
 from sessionstate.audit._settings import Settings
 
 READS: Final = re.compile(
@@ -69,6 +69,8 @@ def _moves(project: Project, func: Func) -> Iterator[Finding]:
         path, name = event[1], event[2]
         if event[0] != OP or path[:1] not in {"s", "@", "^"}:
             continue
+        if path.startswith(variables(func)):
+            continue  # It goes with the call.
         if name == "remove" and event[5]:
             removed.setdefault(path, event)
         elif name == "=filter" and event[6][1:2] == ("list",):

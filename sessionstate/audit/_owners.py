@@ -26,6 +26,7 @@ ROUTE: Final = re.compile(
     r"|resource|prompt|call_tool|task|subscriber|rpc|method|hybrid_command|slash_command|action)\b"
 )
 STARTS: Final = re.compile(r"^_*(main|create_app|make_app|build_app|lifespan|serve|run_server|async_main)$")
+REQUESTS: Final = re.compile(r"(?i)^(request|req|websocket|ws|session|conn|connection|message|event|ctx|interaction|update)(_id)?$|WebSocket|Request$|Interaction$|StreamWriter")
 SHORT_BASES: Final = re.compile(
     r"(NodeVisitor|NodeTransformer|Exception|Error|BaseModel|TypedDict|NamedTuple|Enum|TestCase|Thread"
     r"|HTMLParser|Schema|View|APIView|Form|Model|Action|JSONEncoder|Command|Warning|ABCMeta|type"
@@ -117,14 +118,17 @@ class Owners:
 
     def _of_type(self, kind: Type) -> Lifetime:
         for base in self._project.lineage(kind):
-            if any(SHORT_BASES.search(each.rpartition(".")[2]) for each in base.fact.bases):
-                return Lifetime.SHORT
+            for each in base.fact.bases:
+                if SHORT_BASES.search(each.rpartition(".")[2]) and not self._project.find_type(
+                    base.module, each
+                ):
+                    return Lifetime.SHORT
         made = self._made(kind)
         if Lifetime.LONG in made:
             return Lifetime.LONG
-        if Lifetime.SHORT in made:
-            return Lifetime.SHORT
         name = kind.name
+        if Lifetime.SHORT in made:
+            return Lifetime.UNKNOWN if LONG_OWNER.search(name) else Lifetime.SHORT
         if LONG_OWNER.search(name):
             return Lifetime.LIKELY
         if SHORT_OWNER.search(name):
@@ -167,11 +171,7 @@ class Owners:
             return Lifetime.LONG
         if any(ROUTE.search(f".{each}") for each in caller.fact.decorators):
             return Lifetime.SHORT
-        if caller.fact.flags & ASYNC and not FACTORY.match(caller.name.lstrip("_")):
-            return Lifetime.SHORT
-        taken = any(
-            self._keys.domain(f"p:{p}|{a}") is Domain.SESSION for p, a in caller.fact.parameters
-        )
+        taken = any(REQUESTS.search(p) or REQUESTS.search(a) for p, a in caller.fact.parameters)
         return Lifetime.SHORT if taken else Lifetime.UNKNOWN
 
     def _assigned(self, caller: Func, path: str) -> Lifetime:

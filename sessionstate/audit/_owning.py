@@ -14,7 +14,7 @@ from sessionstate.audit._events import OP, Event, called
 from sessionstate.audit._facts import MODULE
 from sessionstate.audit._findings import Confidence, Finding, Severity
 from sessionstate.audit._flow import flattened
-from sessionstate.audit._lowering import BREAK, DO, LOOP, RETURN
+from sessionstate.audit._lowering import BREAK, DO, LOOP, RETURN, Block
 from sessionstate.audit._project import Func, Project
 from sessionstate.audit._servers import (
     IDENTITY,
@@ -27,6 +27,7 @@ from sessionstate.audit._servers import (
     is_script,
     ops,
     origin,
+    passing,
     per_session,
     session_parameters,
     shown,
@@ -61,7 +62,8 @@ def findings(project: Project, settings: Settings | None = None) -> Iterator[Fin
             if func.fact.qualname == MODULE or id(func) in seen:
                 continue
             seen.add(id(func))
-            dropped, stored = _starts(func)
+            dropped, stored, alone = _starts(func)
+            yield from filter(None, (_uncancelled(project, each) for each in alone))
             for start in dropped:
                 found = _dropped(project, start, settings)
                 if found is not None:
@@ -75,15 +77,51 @@ def findings(project: Project, settings: Settings | None = None) -> Iterator[Fin
             yield found
 
 
-def _starts(func: Func) -> tuple[list[Start], list[Kept]]:
+def _starts(func: Func) -> tuple[list[Start], list[Kept], list[Kept]]:
     """
-    Return the tasks that *func* starts and drops, and those that it keeps in a collection.
+    Return the tasks that *func* drops, those it keeps in a collection, and those it keeps alone.
     """
     block = func.fact.block()
     dropped: list[Start] = []
     kept: list[Kept] = []
+    alone: list[Kept] = []
     locals_: dict[str, Start] = {}
-    in_loops = {
+    in_loops = _in_short_loops(block)
+    for tag, _, events in statements(block):
+        for index, event in enumerate(events):
+            if event[0] != OP:
+                continue
+            if event[2] in PUTS and event[1][:1] in {"s", "@"}:
+                put = [locals_[each] for each in event[6] if each in locals_]
+                kept += [Kept(each, event[1], event[2], event[5]) for each in put]
+            if not _starting(func, events, index):
+                continue
+            start = _start(func, events, index, looped=event[3] in in_loops)
+            target = target_of(events, index)
+            if target is None:
+                dropped += [start] if tag == DO and index == len(events) - 1 else []
+            elif target[1][2] == "let":
+                locals_[target[0]] = start
+            elif target[1][2] == "=" and target[0].startswith("self."):
+                alone.append(Kept(start, target[0], "=", ""))
+            elif target[1][2] in PUTS and target[0][:1] in {"s", "@"}:
+                kept.append(Kept(start, target[0], target[1][2], target[1][5]))
+    return dropped, kept, alone
+
+
+def _start(func: Func, events: tuple[Event, ...], index: int, *, looped: bool) -> Start:
+    event = events[index]
+    work = _coroutine(event)
+    calls = [each for each in ops(events[:index]) if called(each) == work]
+    given = (calls[0][1], *calls[0][6]) if calls else ()
+    return Start(func, event[3], event[4], work, given, looped)
+
+
+def _in_short_loops(block: Block) -> set[int]:
+    """
+    Return the lines in loops over a number of things, such as workers.
+    """
+    return {
         line
         for each in all_statements(block)
         if each[0] == LOOP
@@ -91,37 +129,6 @@ def _starts(func: Func) -> tuple[list[Start], list[Kept]]:
         and (ONCE.search(str(each[4])) or any(map(_few, each[2])))
         for line in _lines(each[5])
     }
-    for tag, _, events in statements(block):
-        for index, event in enumerate(events):
-            if event[0] != OP:
-                continue
-            if event[2] in PUTS and event[1][:1] in {"s", "@"}:
-                kept += [
-                    Kept(locals_[each], event[1], event[2], event[5])
-                    for each in event[6]
-                    if each in locals_
-                ]
-            if not _starting(func, events, index):
-                continue
-            work = _coroutine(event)
-            given = next(
-                (
-                    (each[1], *each[6])
-                    for each in events[:index]
-                    if each[0] == OP and called(each) == work
-                ),
-                (),
-            )
-            start = Start(func, event[3], event[4], work, given, event[3] in in_loops)
-            target = target_of(events, index)
-            if target is None:
-                if tag == DO and index == len(events) - 1:
-                    dropped.append(start)
-            elif target[1][2] == "let":
-                locals_[target[0]] = start
-            elif target[1][2] in PUTS and target[0][:1] in {"s", "@"}:
-                kept.append(Kept(start, target[0], target[1][2], target[1][5]))
-    return dropped, kept
 
 
 def _few(event: Event) -> bool:
@@ -218,6 +225,32 @@ def _endless(work: Func, *, anything: bool) -> bool | None:
         ):
             return not any(inner[0] in {BREAK, RETURN} for inner in all_statements(each[5]))
     return None
+
+
+def _uncancelled(project: Project, kept: Kept) -> Finding | None:
+    """
+    Judge a task that a session keeps in an attribute, and never touches again.
+    """
+    func = kept.start.func
+    kind = project.type_of(func)
+    if kind is None or not passing(kind) or not kept.start.coroutine:
+        return None
+    for one in project.lineage(kind):
+        for method in one.methods.values():
+            for event in flattened(method.fact.block()):
+                given = (each for each in event[6] if event[2] != "=")
+                if (event[1] == kept.path and event[2] != "=") or kept.path in given:
+                    return None
+    name = shown(func, kept.path)
+    said = f"the task kept in {name} is not cancelled when the session ends"
+    return finding(
+        kept.start,
+        name,
+        said,
+        severity=Severity.WARNING,
+        sureness=Confidence.LOW,
+        advice=ADVICE,
+    )
 
 
 def _replaced(project: Project, kept: Kept) -> Finding | None:

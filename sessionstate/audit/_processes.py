@@ -14,7 +14,7 @@ from sessionstate.audit._facts import MODULE
 from sessionstate.audit._flow import Effect, Ways, flattened
 from sessionstate.audit._lowering import TRY, WITH, Block
 from sessionstate.audit._project import Func, Project
-from sessionstate.audit._servers import all_statements, every, mentions
+from sessionstate.audit._servers import all_statements, every, mentions, variables
 
 TIMERS: Final = re.compile(
     r"(^|\.)(timeout|timeout_at|async_timeout|move_on_after|move_on_at|fail_after|fail_at)\(\)"
@@ -52,7 +52,7 @@ def uses_of(
     """
     known = set(paths)
     for path in [each for each in known if each[0] == "$"]:
-        known.add(f"^{func.fact.qualname}>{path[1:]}")
+        known.add(f"{variables(func)}{path[1:]}")
     watch = Watch(project, known)
     events = list(every(block))
     kills = [event[3] if event[0] == OP else event[1] for event in events if watch.kills(event)]
@@ -160,24 +160,16 @@ def _cancelled(
 
 def _unreaped(block: Block, watch: Watch) -> int:
     """
-    Return the line of a kill after which nobody waits for the process, on any way out.
+    Return the line of the first kill, if nobody waits for the process after it.
     """
-    last: list[int] = []
-
-    def effect(event: Event) -> Effect:
-        if watch.reaps(event):
-            return Effect.GIVE
-        if event[0] == OP and event[1] in watch.paths and event[2] in {"kill", "terminate"}:
-            last.append(event[3])
-            return Effect.TAKE
-        return Effect.NONE
-
-    walk = Ways(effect)
-    ways = [way for way in walk.of(block) if way.kind in {"return", "end", "raise"}]
-    after = [way for way in ways if way.held]
-    kill = max(last, default=0)
-    later_reaps = [event for event in every(block) if watch.reaps(event) and event[3] >= kill]
-    return kill if kill and after and not later_reaps else 0
+    events = list(every(block))
+    kills = [
+        int(event[3])
+        for event in events
+        if event[0] == OP and event[1] in watch.paths and event[2] in {"kill", "terminate"}
+    ]
+    first = min(kills, default=0)
+    return 0 if any(watch.reaps(event) and event[3] >= first for event in events) else first
 
 
 def _kept_events(

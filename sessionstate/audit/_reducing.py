@@ -22,7 +22,7 @@ RUNNING: Final = sys.version_info[:2]
 NEWER: Final = (
     ((3, 12), "a type parameter", re.compile(r"\s*(async\s+)?(def|class)\s+\w+\s*\[")),
     ((3, 12), "a type alias", re.compile(r"\s*type\s+\w+\s*[\[=]")),
-    ((3, 12), "an f-string of today", re.compile(r".*\n\s*f-string: ")),
+    ((3, 12), "a newer kind of f-string", re.compile(r".*\nf-string[: ]")),
     ((3, 14), "a t-string", re.compile(r"(.*[\s(\[{,=:+])?(t|tr|rt)['\"]", re.IGNORECASE)),
     ((3, 14), "an `except` without parentheses", re.compile(r"\s*except\*?\s[^()]+,[^()]+:")),
 )
@@ -79,6 +79,9 @@ def reduced_content(content: bytes, path: str) -> Reduced:
         return Reduced(key, problem="it is nested too deeply, or too large for the memory")
     except ValueError as error:
         return Reduced(key, problem=f"it is no Python source: {error}")
+    except Exception as error:  # one file must not stop the audit of all others
+        what = f"{type(error).__name__}: {error}"
+        return Reduced(key, problem=f"the audit failed on it, please report that: {what}")
     facts.lines = lines_of(content)
     return Reduced(key, packed(facts, content))
 

@@ -277,6 +277,13 @@ def single(project: Project, kind: Type) -> bool:
     )
 
 
+def variables(func: Func) -> str:
+    """
+    Return how the path of a variable of *func* begins, as an inner function sees it.
+    """
+    return f"^{func.fact.qualname.replace('.', '/')}>"
+
+
 def is_async(func: Func) -> bool:
     """
     Tell whether *func* is a coroutine function.

@@ -65,20 +65,24 @@ BORROWS: Final = frozenset(
 """What is given a container and takes nothing out of it."""
 
 STRONG_KEY: Final = re.compile(
-    r"(^|[_.\s])(sess(ion)?|conv(ersation)?|thread|req(uest)?|conn(ection)?|client|user|chat|call"
+    r"(^|[_.])(sess(ion)?|conv(ersation)?|thread|req(uest)?|conn(ection)?|client|user|chat|call"
     r"|task|job|run|room|peer|stream|socket|player|game|visitor|guest|member|order|message|msg"
     r"|event|correlation|trace|span|execution|workflow|invocation|transaction|tx|upload|download"
     r"|file|agent|worker|process|proc|subscription|sub|account|customer|tenant|device|node|actor"
-    r"|ticket|batch|query|turn|response|resp|interaction|operation|op|instance|webhook|delivery"
-    r"|participant|lobby|match|cart|checkout|document|doc|page|tab|view|channel|token|cursor"
-    r"|guild|author|sender|recipient|context|ctx|handle|timer|lease|lock)_?(id|uuid|uid|key|name"
-    r"|hash|token|guid|no|num|number)?s?$"
+    r"|ticket|batch|query|turn|response|resp|interaction|operation|instance|webhook|delivery"
+    r"|participant|lobby|match|cart|checkout|document|doc|page|tab|view|channel|cursor|update"
+    r"|guild|author|sender|recipient|context|ctx|handle|timer|lease|lock|group|kernel|driver|bot"
+    r"|sandbox|container|invoice|payment|booking|track|sid|note|post|thing|row|reply|export|import"
+    r"|report|object|entity|record|item|owner|host|chunk|frame|packet|sensor|vehicle|email|search"
+    r"|auction|survey|poll|quiz|stop|ride|trip|meeting|viewer|board|shard|link|pad|deck|scan|crawl)"
+    r"_?(id|uuid|uid|guid|token|sid|hash|ref|code|no|number)s?$"
     r"|(^|[_.])(sid|cid|uid|uuid|guid|jti|nonce|token|signature|sig|digest|fingerprint|etag"
-    r"|websocket|ws|sock|socket|writer|reader|transport|conn|connection|peername|addr|address|ip"
-    r"|ip_?addr(ess)?|remote|remote_addr|client_ip|client_host|host_ip|pid|fd|fut(ure)?|waiter"
-    r"|task|idempotency_key|api_key|phone(_number)?|email|username|login|session_key|rid|tid|mid"
-    r"|jid|qid|seq|serial|sequence|request_hash|state|code|ticket|subscriber|listener|callback|cb"
-    r"|queue|ident)$",
+    r"|websocket|ws|sock|socket|writer|transport|conn|connection|peer|peername|addr|address|ip"
+    r"|ip_?addr(ess)?|remote|remote_addr|client|client_ip|client_host|host_ip|pid|fd|fut(ure)?"
+    r"|waiter|task|idempotency_key|api_key|phone(_number)?|username|session_key|rid|tid|mid|visitor"
+    r"|jid|qid|seq|request_hash|ticket|subscriber|listener|session|sess|conversation|user|player"
+    r"|guest|member|viewer|chat|thread|request|req|job|request_key|conversation_key|thread_key"
+    r"|client_key|user_key|login|caller|sender|participant|correlation|owner_id)s?$",
     re.IGNORECASE,
 )
 """Keys of which there is one for each session, request, peer or task."""
@@ -110,7 +114,7 @@ BOUNDED_ANNOTATION: Final = re.compile(
     r"|(Type|Kind|Level|Status|Mode|Enum|Role|Reason|Category|Provider|Method)$"
 )
 STRONG_ANNOTATION: Final = re.compile(
-    r"(WebSocket|Request|Connection|StreamWriter|StreamReader|Transport|Session|SessionId|Task|Future"
+    r"(Id$|ID$|WebSocket|Request|Connection|StreamWriter|StreamReader|Transport|Session|SessionId|Task|Future"
     r"|UUID|Socket|Client|Peer|Message|Interaction|Context|Queue|Subscriber|Process|Scope)"
 )
 
@@ -128,7 +132,7 @@ REQUEST: Final = re.compile(
 """Where a value comes with a request."""
 
 SHORT_OWNER: Final = re.compile(
-    r"(Session|Request|Context|Connection|Visitor|Parser|Builder|Response|Message|Event|Transaction"
+    r"(Session|Request|(?<!Application)Context|Connection|Visitor|Parser|Builder|Response|Message|Event|Transaction"
     r"|Conversation|Turn|Transformer|Lexer|Tokenizer|Exception|Error|Warning|Params|Options|Config"
     r"|Settings|Result|Node|Token|Frame|Packet|Payload|Args|Namespace|Model|Schema|Iterator|Cursor"
     r"|Reader|Writer|Formatter|Encoder|Decoder|Serializer|Scope|Frame|Statement|Expression|Query"
@@ -144,9 +148,9 @@ LONG_OWNER: Final = re.compile(
     r"|Throttle|Middleware|Plugin|Cog|Bot|App|Application|Backend|Tracker|Dispatcher|Coordinator"
     r"|Controller|Supervisor|Orchestrator|Gateway|Engine|Monitor|Scheduler|Proxy|Bus|Repository"
     r"|Provider|Daemon|Relay|Multiplexer|Handler|Collector|Saver|Saver|Runtime|Executor|Runner"
-    r"|Queue|Namespace|Bridge|Factory|Guard|Recorder|Publisher|Notifier|PubSub|Channels?Layer|Lobby"
-    r"|Verifier|Adapter|Host|Exchange|Watcher|Locks|Sessions|Connections|Rooms|Presence|Worker"
-    r"|Distributor|Transport|Swarm|Cluster|Kernel|Memory|Board|Table|Directory|Index|Ledger|Inbox"
+    r"|Queue|Namespace|Bridge|Factory|Guard|Recorder|Publisher|Connector|Notifier|PubSub|Channels?Layer|Lobby"
+    r"|Jar|Impl|Exporter|Tools|Toolkit|Holder|Authorize|Resolver|Retriever|Verifier|Adapter|Host|Exchange|Watcher|Locks|Sessions|Connections|Rooms|Presence|Worker"
+    r"|Distributor|Swarm|Cluster|Kernel|Memory|Board|Table|Directory|Index|Ledger|Inbox"
     r"|Outbox|Mailbox|Buffer|Aggregator|Debouncer|Deduplicator|Deduper|Authenticator|Auth)$"
 )
 """Classes of which there is one, for as long as the program runs."""
@@ -220,7 +224,7 @@ OWNED: Final = frozenset(
 """Calls whose result must be ended by somebody: which local name it gets is noted as ``let``."""
 
 TEST_PATH: Final = re.compile(
-    r"(^|/)(tests?|testing|conftest|benchmarks?|bench|examples?|docs?|samples?|tutorials?|stubs"
+    r"(^|/)(tests?|testing|test_utils|conftest|benchmarks?|bench|examples?|docs?|samples?|tutorials?|stubs"
     r"|fixtures|migrations)(/|$)|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile|fabfile|tasks)\.py$"
 )
 

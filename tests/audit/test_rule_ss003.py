@@ -208,3 +208,53 @@ class TestMethods:
         """
         assert found(findings, tmp_path, source) == []
         assert doubted(findings, tmp_path, source) == ["SS003 Grid.cells", "SS003 Query.rows"]
+
+    def test_more_doubts(self, tmp_path: Path) -> None:
+        """
+        What sets up runs once, and a manager's arguments may be few.
+        """
+        source = """
+            import functools
+
+            @functools.cache
+            def setup(session_id): ...
+
+            class ModelManager:
+                @functools.cache
+                def model(self, name): ...
+        """
+        assert found(findings, tmp_path, source) == []
+        assert doubted(findings, tmp_path, source) == ["SS003 setup", "SS003 ModelManager.model"]
+
+    def test_class_with_a_short_name(self, tmp_path: Path) -> None:
+        """
+        A class whose name says that there are many counts without its makers.
+        """
+        source = """
+            import functools
+
+            class Transaction:
+                @functools.cache
+                def rows(self): ...
+        """
+        assert found(findings, tmp_path, source) == ["SS003 Transaction.rows"]
+
+    def test_line_of_the_decorator(self, tmp_path: Path) -> None:
+        """
+        The finding is at the decorator, where that can be seen.
+        """
+        source = """
+            import functools
+
+            class Query:
+                @property
+                @functools.cache
+                def rows(self): ...
+
+            class Plain:
+                @(functools
+                  .cache)
+                def user(self, session_id): ...
+        """
+        lines = [each.line for each in findings(project(tmp_path, server=source))]
+        assert lines == [6, 12]

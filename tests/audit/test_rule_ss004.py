@@ -10,7 +10,6 @@ import pytest
 
 from sessionstate.audit._findings import Severity
 from sessionstate.audit._listening import findings
-from sessionstate.audit._settings import Settings
 from tests.audit.small import doubted, found, project
 
 HANDLER = """
@@ -284,46 +283,20 @@ class TestInClasses:
         source = self.SESSION.replace('self.bus.on("', 'self.off = self.bus.on("')
         assert not list(findings(project(tmp_path, server=source)))
 
+    def test_nested_function_of_a_method(self, tmp_path: Path) -> None:
+        """
+        A function within a method holds what it refers to, as one within a function does.
+        """
+        source = """
+            from events import bus
 
-def test_clean_up_registered_late(tmp_path: Path) -> None:
-    """
-    A clean-up that is registered after waiting for a client is missed if that never comes.
-    """
-    source = """
-        async def page(client):
-            await client.connected()
-            client.on_delete(forget)
+            class ChatSession:
+                async def begin(self, prompt):
+                    def hear(news):
+                        print(prompt, news)
 
-        async def other(client):
-            await client.connected(timeout=30)
-            client.on_delete(forget)
-
-        async def early(client):
-            client.on_delete(forget)
-            await client.connected()
-    """
-    (one,) = findings(project(tmp_path, server=source))
-    assert (one.code, one.line, one.exits[0].kind) == ("SS004b", 4, "event")
-
-
-def test_settings_know_more_pairs(tmp_path: Path) -> None:
-    """
-    Words that the audit does not know are told by the settings.
-    """
-    source = """
-        from events import radio
-
-        async def handler(websocket):
-            radio.tune_in("news", websocket.send)
-            await websocket.wait_closed()
-
-        async def careful(websocket):
-            radio.tune_in("news", websocket.send)
-            try:
-                await websocket.wait_closed()
-            finally:
-                radio.tune_out("news", websocket.send)
-    """
-    settings = Settings(listener_pairs={"tune_in": "tune_out"})
-    assert found(findings, tmp_path, source, settings) == ["SS004 radio"]
-    assert found(findings, tmp_path, source) == []
+                    bus.on("news", hear)
+                    bus.on("other", lambda news: self.tell(news))
+                    await self.serve()
+        """
+        assert found(findings, tmp_path, source) == ["SS004 bus", "SS004 bus"]

@@ -167,7 +167,7 @@ class TestFine:
 
     def test_run_and_scripts(self, tmp_path: Path) -> None:
         """
-        `subprocess.run` ends what it starts; of a script, or a command that ends at once, it is doubtful.
+        `subprocess.run` ends its child; a script, or a command that ends at once, is doubtful.
         """
         assert not list(
             findings(
@@ -261,3 +261,123 @@ class TestKept:
         """
         )
         assert not list(findings(project(tmp_path, server=ended)))
+
+    def test_ended_by_a_helper(self, tmp_path: Path) -> None:
+        """
+        A helper that is given the process, or its number, and whose name says so ends it.
+        """
+        for line in ("await end_tree(process)", "await kill_tree(pid=process.pid)"):
+            source = self.KEPT.format(line)
+            assert found(findings, tmp_path, source) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (["subprocess.Popen(['server'])", "await ready()"], ["SS005 Popen"]),
+        (["child = open_socket('server')", "await ready()"], []),
+        (
+            [
+                "child = await asyncio.create_subprocess_exec('server')",
+                "def stop():",
+                "    child.kill()",
+                "server.on_stop(stop)",
+                "await ready()",
+            ],
+            [],
+        ),
+        (
+            [
+                "child = await asyncio.create_subprocess_exec('server')",
+                "server.on_stop(lambda: child.kill())",
+                "await child.wait()",
+            ],
+            [],
+        ),
+        (
+            [
+                "child = await asyncio.create_subprocess_exec('server')",
+                "while True:",
+                "    match await child.stdout.readline():",
+                "        case b'':",
+                "            break",
+                "await child.wait()",
+            ],
+            ["SS005 child"],
+        ),
+    ],
+)
+def test_more_shapes(tmp_path: Path, body: list[str], said: list[str]) -> None:
+    """
+    A handle that is dropped is doubtful; a function within, or a lambda, may end a process.
+    """
+    lines = ["import asyncio, subprocess", "async def run(server):", *(f"    {x}" for x in body)]
+    source = "\n".join(lines)
+    assert found(findings, tmp_path, source) + doubted(findings, tmp_path, source) == said
+
+
+def test_plain_functions(tmp_path: Path) -> None:
+    """
+    A plain function is not cancelled: what it misses there is a wait, or another error.
+    """
+    source = """
+        import subprocess
+
+        def killed(path):
+            child = subprocess.Popen(["convert", path])
+            try:
+                child.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+        def waited(path):
+            child = subprocess.Popen(["convert", path])
+            try:
+                child.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+        def fine(path):
+            child = subprocess.Popen(["convert", path])
+            child.communicate()
+    """
+    codes = [(each.code, each.confidence) for each in findings(project(tmp_path, server=source))]
+    assert codes == [("SS005c", Confidence.MEDIUM), ("SS005b", Confidence.LOW)]
+
+
+def test_by_its_number(tmp_path: Path) -> None:
+    """
+    A function that is given the number of the process, and whose name says so, ends it.
+    """
+    lines = ["try:", "    await process.communicate()", "finally:", "    end_tree(process.pid)"]
+    assert not list(findings(project(tmp_path, server=run(*lines))))
+
+
+def test_other_homes(tmp_path: Path) -> None:
+    """
+    What is merely called Popen is something else, and so is what only reads the same name.
+    """
+    source = """
+        from mine import Popen
+
+        async def run():
+            child = Popen("server")
+            await ready()
+    """
+    assert not list(findings(project(tmp_path, server=source)))
+    kept = """
+        import asyncio
+
+        class Server:
+            async def start(self):
+                self.process = await asyncio.create_subprocess_exec("server")
+
+            def report(self):
+                print(self.process, self.other)
+
+            def stop(self):
+                self.other.kill()
+                log(self.process_name)
+    """
+    assert found(findings, tmp_path, kept) == ["SS005 Server.process"]

@@ -155,6 +155,36 @@ class TestCollections:
         )
         assert not list(findings(project(tmp_path, server=source)))
 
+    def test_swept_by_a_new_list(self, tmp_path: Path) -> None:
+        """
+        A list that is rebound without those that are done is swept.
+        """
+        source = kept(
+            "left = []",
+            "for task in self.tasks:",
+            "    if not task.done():",
+            "        left.append(task)",
+            "self.tasks = left",
+            "self.tasks.append(asyncio.create_task(self.handle(event)))",
+        )
+        assert not list(findings(project(tmp_path, server=source)))
+
+    def test_services(self, tmp_path: Path) -> None:
+        """
+        What runs as long as the program is kept as long: as many as are named in the code.
+        """
+        source = """
+            import asyncio
+
+            services = set()
+
+            async def collect(paths):
+                services.add(asyncio.create_task(run_poller()))
+                services.add(asyncio.create_task(serve_files(paths)))
+        """
+        assert found(findings, tmp_path, source) == []
+        assert doubted(findings, tmp_path, source) == ["SS006 services"]
+
     def test_as_many_as_workers(self, tmp_path: Path) -> None:
         """
         Tasks that are started once are as many as there are workers.
@@ -206,3 +236,133 @@ class TestCollections:
         assert (
             found(findings, tmp_path, source.format("self.loops.pop(chat_id, none).cancel()")) == []
         )
+
+
+def test_attribute_of_a_session(tmp_path: Path) -> None:
+    """
+    A task that a session keeps and never cancels is doubtful.
+    """
+    source = """
+        import asyncio
+
+        class ChatSession:
+            async def start(self):
+                self.reader = asyncio.create_task(self.read())
+
+            async def read(self): ...
+
+            async def stop(self):
+                {0}
+    """
+    assert doubted(findings, tmp_path, source.format("pass")) == ["SS006 ChatSession.reader"]
+    for end in ("self.reader.cancel()", "await asyncio.wait([self.reader]); stop(self.reader)"):
+        assert not list(findings(project(tmp_path, server=source.format(end))))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            """
+            from asyncio import create_task
+
+            class Hub:
+                def __init__(self, loop):
+                    self.loop = loop
+
+                async def follow(self, stream):
+                    async for each in stream:
+                        print(each)
+
+                async def add(self, stream):
+                    create_task(self.follow(stream))
+                    self.loop.create_task(self.follow(stream))
+            """,
+            ["SS006 follow", "SS006 follow"],
+        ),
+        (
+            """
+            import asyncio
+
+            class UserSession:
+                async def clear(self):
+                    await asyncio.sleep(60)
+                    self.files.clear()
+
+            async def leave(sockets):
+                session = UserSession()
+                asyncio.create_task(session.clear())
+            """,
+            ["SS006 clear"],
+        ),
+        (
+            """
+            import asyncio
+
+            class Board:
+                async def post(self, user_id, note):
+                    self.notes[user_id] = asyncio.create_task(self.save(note))
+
+                async def save(self, note): ...
+            """,
+            ["SS006 Board.notes"],
+        ),
+    ],
+)
+def test_more_shapes(tmp_path: Path, source: str, said: list[str]) -> None:
+    """
+    Loops of an object, clean-ups of a session and maps by a user's id count as well.
+    """
+    assert found(findings, tmp_path, source) == said
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        """
+        import argparse
+        import asyncio
+
+        async def main(session_id):
+            asyncio.create_task(work(session_id))
+        """,
+        """
+        import asyncio
+
+        def main(work):
+            asyncio.ensure_future(work())
+            loop = work.other()
+            asyncio.ensure_future(loop)
+        """,
+        """
+        import asyncio
+
+        class Groups:
+            async def add(self, event, work):
+                self.groups[event].append(asyncio.create_task(work()))
+        """,
+    ],
+)
+def test_not_judged(tmp_path: Path, source: str) -> None:
+    """
+    Scripts, plain functions and collections within collections are left to others.
+    """
+    assert not list(findings(project(tmp_path, server=source)))
+
+
+def test_collection_of_a_session(tmp_path: Path) -> None:
+    """
+    The tasks of an object that lives for a while go with it.
+    """
+    source = """
+        import asyncio
+
+        class Transcript:
+            async def add(self, line):
+                self.tasks.append(asyncio.create_task(self.save(line)))
+
+            async def clear(self):
+                {0}
+    """
+    assert doubted(findings, tmp_path, source.format("pass")) == ["SS006 Transcript.tasks"]
+    assert not list(findings(project(tmp_path, server=source.format("self.tasks.clear()"))))

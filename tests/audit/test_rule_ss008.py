@@ -87,6 +87,12 @@ def test_other_things_are_moved(tmp_path: Path) -> None:
             def get(self, key):
                 self.seen.remove(key)
                 self.seen.insert(3, key)
+
+            def get_order(self, first):
+                order = list(self.tabs)
+                order.remove(first)
+                order.insert(0, first)
+                return order
     """
     assert found(findings, tmp_path, source) == []
 
@@ -111,3 +117,45 @@ def test_put_in_front(tmp_path: Path) -> None:
     (one,) = findings(project(tmp_path, server=source))
     assert (one.severity, one.confidence) == (Severity.INFO, Confidence.LOW)
     assert doubted(findings, tmp_path, source) == ["SS008 Feed.items"]
+
+
+def test_entry_moved_to_the_front(tmp_path: Path) -> None:
+    """
+    A list whose entries move to the front when they are used moves all the others.
+    """
+    source = """
+        warm = []
+
+        async def adapter_for(tenant):
+            for i, each in enumerate(warm):
+                if each.name == tenant:
+                    warm.insert(0, warm.pop(i))
+    """
+    (one,) = findings(project(tmp_path, server=source))
+    assert (one.container, one.confidence) == ("warm", Confidence.MEDIUM)
+    assert one.defined is not None
+    assert one.defined.line == 2
+
+
+def test_one_finding_for_a_list(tmp_path: Path) -> None:
+    """
+    A list that is searched in several functions is found once, where it is surest.
+    """
+    source = """
+        class Cache:
+            def put(self, key):
+                self._order.remove(key)
+                self._order.append(key)
+
+            def get(self, key):
+                self._order.remove(key)
+                self._order.append(key)
+
+            def drop(self, key):
+                order = []
+                order.insert(0, key)
+                self._order.remove(key)
+                self._order.append(other)
+    """
+    (one,) = findings(project(tmp_path, server=source))
+    assert (one.line, one.confidence) == (8, Confidence.HIGH)
