@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from sessionstate.audit import _caches, _lists, _listening, _owning, _spawning
+from sessionstate.audit import _caches, _listening, _lists, _owning, _spawning
 from sessionstate.audit._baseline import load
 from sessionstate.audit._comments import Comments, comments
 from sessionstate.audit._findings import Accepted, Container, Finding, Problem, Report, Verdict

@@ -81,7 +81,9 @@ class Calls:
                     base, _, last = path.rpartition(".")
                     last = last.lstrip("@$%").rpartition(">")[2]
                     if last == name and self._may_be(caller, base, event, target):
-                        yield Site(caller, event, seen.frames, event[2] if event[2] != "()" else "call")
+                        yield Site(
+                            caller, event, seen.frames, event[2] if event[2] != "()" else "call"
+                        )
 
     def _may_be(self, caller: Func, base: str, event: Event, target: Func) -> bool:
         """
@@ -96,14 +98,19 @@ class Calls:
         own = project.type_of(target)
         if own is None:
             # A function of a module: `cleanup.run()`.
-            return base[:1] in "@?$"
+            found = project.imported(caller.module, base.lstrip("@").partition(".")[0])
+            return (
+                "." not in target.fact.qualname and found is not None and found[0] is target.module
+            )
         known = self.containers.instance(caller, base)
         if known is not None:
             lineage = list(project.lineage(known))
             return own in lineage or known in project.lineage(own)
         if base == "self":
             return False
-        families = {self._family(each) for each in project.named[target.name] if self._is_method(each)}
+        families = {
+            self._family(each) for each in project.named[target.name] if self._is_method(each)
+        }
         if len(families) == 1 or (len(families) <= SHARED_NAME and target.name not in GENERIC):
             return True
         # `session.delete()` may be a Session's, or a WebsocketSession's.

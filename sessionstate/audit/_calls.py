@@ -16,7 +16,6 @@ from sessionstate.audit._events import (
     dotted,
 )
 
-
 HEAP = {"heappush": "append", "heappop": "heappop", "insort": "append"}
 DUNDER = {"__setitem__": "[]=", "__delitem__": "del[]", "__getitem__": "[]"}
 
@@ -122,7 +121,7 @@ def _by_name(on: Expressions, node: ast.Call) -> str:
 def _await(on: Expressions, node: ast.Await) -> str:
     path = on.visit(node.value)
     on.awaits = True
-    on.out.append((AWAIT, node.lineno))
+    on.out.append((AWAIT, node.lineno, path))
     return path
 
 

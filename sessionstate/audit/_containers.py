@@ -289,7 +289,9 @@ class Containers:
         if owner is not None and base != "self":
             several = [each for each in several if each.scope == STATE]
         elif owner is not None:
-            several = [k for k in several if k.owner is not None and owner in self.project.lineage(k.owner)]
+            several = [
+                k for k in several if k.owner is not None and owner in self.project.lineage(k.owner)
+            ]
         elif attr in VAGUE:
             return [], inner
         return [each for each in several if each.scope != GLOBAL], inner
@@ -323,7 +325,11 @@ class Containers:
         _, path, name, line, _, _, arguments, _ = seen.event
         several, inner = self.resolve(func, path)
         for kept in several:
-            if name in {"=", "=filter"} and not inner and (kept.line == line or _initial(kept, func, seen)):
+            if (
+                name in {"=", "=filter"}
+                and not inner
+                and (kept.line == line or _initial(kept, func, seen))
+            ):
                 continue
             # Of several that may be meant, each may be emptied; none is said to grow.
             if len(several) > 1 and (name in GROW or name == "[]"):
@@ -335,7 +341,11 @@ class Containers:
             self._passed(func, seen, name, each)
 
     def _passed(self, func: Func, seen: Seen, name: str, argument: str) -> None:
-        text = argument.partition("=")[2] if "=" in argument[:24] and argument[0] not in "=~" else argument
+        text = (
+            argument.partition("=")[2]
+            if "=" in argument[:24] and argument[0] not in "=~"
+            else argument
+        )
         if text[:1] in ("~", "=", "%", ""):
             return
         base, _, last = text.rpartition(".")
@@ -371,7 +381,9 @@ class Containers:
                 for seen in walk(target.fact.block()):
                     head, _, rest = seen.event[1].partition(".")
                     if head in paths and rest[:1] in {"", "*"}:
-                        kept.ops.append(Op(target, seen.event[2], seen.event, seen.frames, bool(rest)))
+                        kept.ops.append(
+                            Op(target, seen.event[2], seen.event, seen.frames, bool(rest))
+                        )
 
     def closures(self) -> Iterable[Kept]:
         """
@@ -387,7 +399,12 @@ def _initial(kept: Kept, func: Func, seen: Seen) -> bool:
     """
     Tell whether a rebind is how the container comes to be: in a constructor, or where there is none.
     """
-    if seen.event[2] == "=" and func.name in {"__init__", "__new__", "__post_init__", "__set_name__"}:
+    if seen.event[2] == "=" and func.name in {
+        "__init__",
+        "__new__",
+        "__post_init__",
+        "__set_name__",
+    }:
         return kept.scope == ATTRIBUTE
     if func.fact.qualname == MODULE:
         return True

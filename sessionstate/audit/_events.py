@@ -6,7 +6,7 @@ An event is a tuple, so that it is small, can be marshalled and compared:
 ``(OP, path, name, line, column, key, arguments, value)``
     A method call, or what an operator does as one: ``agents[id] = x`` is ``[]=`` of ``agents``. A
     call of a plain function is ``()`` of that function.
-``(AWAIT, line)``, ``(YIELD, line)``
+``(AWAIT, line, path)``, ``(YIELD, line)``
     Where the function may be suspended.
 ``(LATER, line, events)``
     A lambda: its events happen when it is called.
@@ -70,7 +70,9 @@ def _called(node: ast.Call, func: ast.expr) -> str:
         func = func.value
     name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
     if name in {"field", "Field", "PrivateAttr", "ib", "attrib", "Factory"}:
-        factory = next((k.value for k in node.keywords if k.arg in {"default_factory", "factory"}), None)
+        factory = next(
+            (k.value for k in node.keywords if k.arg in {"default_factory", "factory"}), None
+        )
         if factory is None and name == "Factory" and node.args:
             factory = node.args[0]
         if isinstance(factory, ast.Lambda):
@@ -234,7 +236,9 @@ class Expressions:
                 if name == "type":
                     return "b:type"
                 if name == "next":
-                    return "u:next()"
+                    first = args[0] if args else None
+                    oldest = isinstance(first, ast.Call) and getattr(first.func, "id", "") == "iter"
+                    return "u:next(iter)" if oldest else "u:next()"
                 if name in FRESH or RANDOM.search(name):
                     return f"u:{dotted(node)}"[:LONGEST_KEY]
                 if (name in WRAPS or name in {"lower", "strip", "upper", "decode", "encode"}) and (
@@ -242,7 +246,12 @@ class Expressions:
                 ):
                     inner = args[-1] if args else func.value  # type: ignore[attr-defined]
                     return self.key(inner, depth + 1)
-                if isinstance(func, ast.Attribute) and name in {"get", "hex", "format", "hexdigest"}:
+                if isinstance(func, ast.Attribute) and name in {
+                    "get",
+                    "hex",
+                    "format",
+                    "hexdigest",
+                }:
                     return f"a:{dotted(func.value)}.{_constant(args)}"[:LONGEST_KEY]
                 return f"r:{dotted(node)}"[:LONGEST_KEY]
             case (
@@ -306,7 +315,9 @@ class Expressions:
             source = source.args[0]
         if isinstance(source, ast.Tuple | ast.List):
             literals = tuple(
-                e.value for e in source.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)
+                e.value
+                for e in source.elts
+                if isinstance(e, ast.Constant) and isinstance(e.value, str)
             )
             if literals and isinstance(target, ast.Name):
                 self.texts[target.id] = literals
@@ -315,7 +326,9 @@ class Expressions:
             return ""
         view = ""
         if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute):
-            view = source.func.attr if source.func.attr in {"items", "values", "keys", "copy"} else ""
+            view = (
+                source.func.attr if source.func.attr in {"items", "values", "keys", "copy"} else ""
+            )
             if view:
                 path = self.path_only(source.func.value)
         elif isinstance(source, ast.Name | ast.Attribute | ast.Subscript):
@@ -353,7 +366,17 @@ def _constant(args: list[ast.expr]) -> str:
 
 def _borrowing(call: ast.Call) -> bool:
     name = getattr(call.func, "id", "")
-    return name in {"list", "tuple", "sorted", "set", "dict", "reversed", "enumerate", "iter", "map"}
+    return name in {
+        "list",
+        "tuple",
+        "sorted",
+        "set",
+        "dict",
+        "reversed",
+        "enumerate",
+        "iter",
+        "map",
+    }
 
 
 def _counts(node: ast.expr) -> bool:

@@ -97,7 +97,9 @@ class Facts:
         Make it anew from what `stored` returned.
         """
         lines, imports, classes, functions = marshal.loads(stored)  # noqa: S302 - as above
-        return cls(lines, imports, tuple(map(Class._make, classes)), tuple(map(Function._make, functions)))
+        return cls(
+            lines, imports, tuple(map(Class._make, classes)), tuple(map(Function._make, functions))
+        )
 
 
 def facts_of(source: str | bytes, path: str) -> Facts:
@@ -167,7 +169,9 @@ class Collector:
 
     def _class(self, node: ast.ClassDef, outer: Lowering) -> None:
         qualname = _within(outer, node.name)
-        bases = tuple(dotted(base.value if isinstance(base, ast.Subscript) else base) for base in node.bases)
+        bases = tuple(
+            dotted(base.value if isinstance(base, ast.Subscript) else base) for base in node.bases
+        )
         decorators = tuple(dotted(each) for each in node.decorator_list)
         self._classes.append(Class(qualname, node.lineno, bases, decorators))
         on = Lowering(qualname, outer, "class", qualname)
@@ -194,9 +198,13 @@ class Collector:
         if method and given:
             on.paths[given[0].arg] = "self"
         flags = ASYNC if isinstance(node, ast.AsyncFunctionDef) else 0
-        parameters = tuple((each.arg, annotated(each.annotation)) for each in (*given, *node.args.kwonlyargs))
+        parameters = tuple(
+            (each.arg, annotated(each.annotation)) for each in (*given, *node.args.kwonlyargs)
+        )
         body = on.block(node.body)
-        self._finish(on, body, node.lineno, flags | (STATIC if static else 0), decorators, parameters)
+        self._finish(
+            on, body, node.lineno, flags | (STATIC if static else 0), decorators, parameters
+        )
 
 
 def _within(outer: Lowering, name: str) -> str:

@@ -163,11 +163,15 @@ class Ways:
         asked = [(present, path) for present, path in guards if self._guarded(path)]
         absent = {present for present, path in asked if not path.endswith(".*")}
         # Where the container has no such entry, nothing is held.
-        one = self._block(then, held and False not in absent)
         taken, self.taken = self.taken, False
+        one = self._block(then, held and False not in absent)
         other = self._block(otherwise, held and True not in absent)
         counted, self.taken = self.taken, self.taken or taken
-        if held and False in {one, other} and (len(asked) > len(absent) or counted or self._asks(about)):
+        if (
+            held
+            and False in {one, other}
+            and (len(asked) > len(absent) or counted or self._asks(about))
+        ):
             return False  # whether there is an entry, whether it is the one, or is still needed
         return _either(one, other)
 
@@ -213,7 +217,11 @@ class Ways:
     def _finally(self, statement: Statement, held: bool) -> bool | None:
         tag, line, body, handlers, otherwise, final = statement
         inner = (tag, line, body, handlers, otherwise, ())
-        walk = (lambda: self._try(inner, held)) if handlers or otherwise else lambda: self._block(body, held)
+        walk = (
+            (lambda: self._try(inner, held))
+            if handlers or otherwise
+            else lambda: self._block(body, held)
+        )
         out, ways = self._within(walk)
         after: dict[bool, bool | None] = {}
         for start in {way.held for way in ways} | ({out} if out is not None else set()):
@@ -339,3 +347,19 @@ def flattened(block: Any) -> Iterable[Event]:
                 yield from flattened(item[2])
             else:
                 yield from flattened(item)
+
+
+def awaits(block: Any) -> Iterable[Event]:
+    """
+    Yield each await in *block*, with what is awaited, itself or as an argument of what is called.
+    """
+    before: Event = ()
+    for item in block:
+        if type(item) is tuple and item:
+            if item[0] == AWAIT:
+                named = (item[2],) if len(item) > 2 and item[2] else ()  # noqa: PLR2004
+                yield (AWAIT, item[1], *named, *(before[6] if before else ()))
+            elif item[0] == OP and len(item) == 8:  # noqa: PLR2004 - an event
+                before = item
+            else:
+                yield from awaits(item)

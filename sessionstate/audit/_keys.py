@@ -99,7 +99,8 @@ class Keys:
         tail = snake.removesuffix(".id").rpartition(".")[2] or snake
         if snake.endswith(".id") and STRONG_KEY.search(tail):
             return Domain.SESSION
-        if snake.endswith(".id") and BOUNDED_KEY.search(tail):
+        owner = snake.removesuffix(".id").removesuffix(".name").rpartition(".")[2]
+        if owner and snake.endswith((".id", ".name")) and BOUNDED_KEY.search(owner):
             return Domain.BOUNDED
         if BOUNDED_KEY.search(snake.rpartition(".")[2]) or BOUNDED_KEY.search(name):
             return Domain.BOUNDED

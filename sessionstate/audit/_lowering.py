@@ -102,7 +102,9 @@ class Lowering(Expressions):
                         self.paths[name] = own
                 else:
                     self.bind(target, path, self.key(value) if value is not None else "v:")
-                    if self.out and any(event[0] == "o" and called(event) in OWNED for event in self.out):
+                    if self.out and any(
+                        event[0] == "o" and called(event) in OWNED for event in self.out
+                    ):
                         self.op(f"${name}", "let", target, "", (path,), text)
             case ast.Attribute():
                 self._rebind(self.path_only(target), target, kind, path, value)
@@ -129,7 +131,9 @@ class Lowering(Expressions):
             case _:
                 pass
 
-    def _rebind(self, path: str, node: ast.expr, kind: str, value: str, made: ast.expr | None) -> None:
+    def _rebind(
+        self, path: str, node: ast.expr, kind: str, value: str, made: ast.expr | None
+    ) -> None:
         if isinstance(made, ast.Dict):
             self._nested(path, made)
         if made is not None and (added := self._adds_to(path, made)):
@@ -139,7 +143,6 @@ class Lowering(Expressions):
         sliced = isinstance(made, ast.Subscript) and value == path
         how = "=filter" if used or sliced else "="
         self.op(path, how, node, self.key(made), (value, kind), _what(made) if made else "")
-
 
     def _nested(self, path: str, made: ast.Dict) -> None:
         """
@@ -192,7 +195,9 @@ def _annotated(on: Lowering, node: ast.AnnAssign) -> Statement | None:
     name = annotated(node.annotation)
     kind = constructed(node.value)
     path = on.visit(node.value)
-    empty = node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None)
+    empty = node.value is None or (
+        isinstance(node.value, ast.Constant) and node.value.value is None
+    )
     if not kind and not empty:
         kind = MAPS.get(name, "")
     if name not in MAPS and name and not path.startswith("%"):
@@ -207,7 +212,9 @@ def _in_place(on: Lowering, node: ast.AugAssign) -> Statement | None:
     on.visit(node.value)
     if isinstance(node.target, ast.Subscript):
         base = on.visit(node.target.value) or "?"
-        if not (isinstance(node.target.slice, ast.Constant) and isinstance(node.target.slice.value, str)):
+        if not (
+            isinstance(node.target.slice, ast.Constant) and isinstance(node.target.slice.value, str)
+        ):
             on.op(base, "[]=", node, on.key(node.target.slice))
     elif (name := IN_PLACE.get(type(node.op))) and (path := on.path_only(node.target)):
         if isinstance(node.target, ast.Name) and path == f"${node.target.id}":
@@ -320,7 +327,9 @@ def _try(on: Lowering, node: ast.Try) -> Statement:
     body = on.block(node.body)
     handlers = []
     for each in node.handlers:
-        caught = each.type.elts if isinstance(each.type, ast.Tuple) else [each.type] if each.type else []
+        caught = (
+            each.type.elts if isinstance(each.type, ast.Tuple) else [each.type] if each.type else []
+        )
         types = tuple(dotted(one).removesuffix("()").rpartition(".")[2] for one in caught)
         if each.name:
             on.paths[each.name] = f"${each.name}"
@@ -352,7 +361,9 @@ def _match(on: Lowering, node: ast.Match) -> Statement:
     events = on.events()
     chain: Block = ()
     for case in reversed(node.cases):
-        for name in (n.name for n in ast.walk(case.pattern) if isinstance(n, ast.MatchAs) and n.name):
+        for name in (
+            n.name for n in ast.walk(case.pattern) if isinstance(n, ast.MatchAs) and n.name
+        ):
             on.paths[name] = f"${name}"
         on.visit(case.guard)
         tested, then = on.events(), on.block(case.body)
@@ -360,7 +371,9 @@ def _match(on: Lowering, node: ast.Match) -> Statement:
     return (IF, node.lineno, events, (), "", chain, ())
 
 
-def _define(on: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Statement | None:
+def _define(
+    on: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+) -> Statement | None:
     for each in node.decorator_list:
         path = on.visit(each)
         if isinstance(each, ast.Name | ast.Attribute) and path:

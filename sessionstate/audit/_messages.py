@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sessionstate.audit._assurance import Rank
 from sessionstate.audit._containers import Op
 from sessionstate.audit._findings import Exit, Finding, Place
 from sessionstate.audit._flow import Way
 from sessionstate.audit._judging import Judge, Outcome
+from sessionstate.audit._ranks import Rank
 from sessionstate.audit._rules import rule_of
 
 MOST: Final = 6
@@ -58,7 +58,12 @@ def finding_of(judge: Judge, outcome: Outcome) -> Finding:
     kept, judgement = outcome.kept, outcome.judgement
     first = outcome.writes[0]
     exits = exits_of(judgement.ways)[:MOST] if judgement is not None else ()
-    if judgement is not None and judgement.rank in {Rank.EVENT, Rank.COMMAND, Rank.ON_READ, Rank.DEAD}:
+    if judgement is not None and judgement.rank in {
+        Rank.EVENT,
+        Rank.COMMAND,
+        Rank.ON_READ,
+        Rank.DEAD,
+    }:
         line = judgement.op.line
         exits = (Exit(line, "event", f"leaks if line {line} never runs: {judgement.why}"),)
     removals = [op for op in kept.removals() if op.line != kept.line]
@@ -105,7 +110,9 @@ def _sentence(outcome: Outcome) -> str:
         case "SS009":
             return f"{name} keeps a lock for each key that was ever seen{twin}"
         case "SS010":
-            return f"{name} has entries with a time to live, and nothing removes those past it{twin}"
+            return (
+                f"{name} has entries with a time to live, and nothing removes those past it{twin}"
+            )
         case "SS002c":
             return f"an entry of {name} is removed {why}{twin}"
         case "SS002b" | "SS002a" if outcome.judgement is not None and outcome.judgement.ways:

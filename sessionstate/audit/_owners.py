@@ -11,7 +11,7 @@ from typing import Final
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._containers import ATTRIBUTE, CLOSURE, Containers, Kept
 from sessionstate.audit._contexts import Seen
-from sessionstate.audit._facts import ASYNC, MODULE
+from sessionstate.audit._facts import MODULE
 from sessionstate.audit._keys import Domain, Keys
 from sessionstate.audit._project import Func, Project, Type
 from sessionstate.audit._vocabulary import LONG_OWNER, SHORT_OWNER
@@ -25,8 +25,12 @@ ROUTE: Final = re.compile(
     r"|message|message_handler|callback_query|callback_query_handler|handler|middleware|listen|listener"
     r"|resource|prompt|call_tool|task|subscriber|rpc|method|hybrid_command|slash_command|action)\b"
 )
-STARTS: Final = re.compile(r"^_*(main|create_app|make_app|build_app|lifespan|serve|run_server|async_main)$")
-REQUESTS: Final = re.compile(r"(?i)^(request|req|websocket|ws|session|conn|connection|message|event|ctx|interaction|update)(_id)?$|WebSocket|Request$|Interaction$|StreamWriter")
+STARTS: Final = re.compile(
+    r"^_*(main|create_app|make_app|build_app|lifespan|serve|run_server|async_main)$"
+)
+REQUESTS: Final = re.compile(
+    r"(?i)^(request|req|websocket|ws|session|conn|connection|message|event|ctx|interaction|update)(_id)?$|WebSocket|Request$|Interaction$|StreamWriter"
+)
 SHORT_BASES: Final = re.compile(
     r"(NodeVisitor|NodeTransformer|Exception|Error|BaseModel|TypedDict|NamedTuple|Enum|TestCase|Thread"
     r"|HTMLParser|Schema|View|APIView|Form|Model|Action|JSONEncoder|Command|Warning|ABCMeta|type"
@@ -83,7 +87,10 @@ class Owners:
         )
         if not made:
             return False
-        if any("dataclass" in each or "define" in each or "attr" in each for each in owner.fact.decorators):
+        if any(
+            "dataclass" in each or "define" in each or "attr" in each
+            for each in owner.fact.decorators
+        ):
             return False
         return not SHORT_BASES.search(" ".join(owner.fact.bases) or "-")
 
@@ -150,7 +157,9 @@ class Owners:
                     found.add(self._assigned(caller, path))
                 elif name == "()" and path.rpartition(".")[2].lstrip("@") == kind.name:
                     made_here.append((caller, seen))
-                elif name in {"[]=", "setdefault"} and any(_is_instance(a, kind.name) for a in arguments):
+                elif name in {"[]=", "setdefault"} and any(
+                    _is_instance(a, kind.name) for a in arguments
+                ):
                     several, _ = self._containers.resolve(caller, path)
                     if several:
                         found.add(Lifetime.SHORT)
@@ -165,7 +174,11 @@ class Owners:
         line = seen.event[3]
         for other in self._calls.events(caller):
             stored = other.event[2] in {"=", "[]=", "setdefault", "append", "add"}
-            if stored and other.event[3] == line and any(_is_instance(a, name) for a in other.event[6]):
+            if (
+                stored
+                and other.event[3] == line
+                and any(_is_instance(a, name) for a in other.event[6])
+            ):
                 return None
         if caller.fact.qualname == MODULE or STARTS.match(caller.name):
             return Lifetime.LONG

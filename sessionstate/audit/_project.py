@@ -16,9 +16,32 @@ from sessionstate.audit._findings import Place
 
 GENERIC: Final = frozenset(
     {
-        *("get", "set", "add", "pop", "update", "append", "remove", "clear", "items", "keys", "values"),
+        *(
+            "get",
+            "set",
+            "add",
+            "pop",
+            "update",
+            "append",
+            "remove",
+            "clear",
+            "items",
+            "keys",
+            "values",
+        ),
         *("copy", "join", "format", "split", "strip", "encode", "decode", "read", "write", "send"),
-        *("put", "wait", "result", "cancel", "done", "acquire", "release", "info", "debug", "error"),
+        *(
+            "put",
+            "wait",
+            "result",
+            "cancel",
+            "done",
+            "acquire",
+            "release",
+            "info",
+            "debug",
+            "error",
+        ),
         *("warning", "exception", "extend", "insert", "setdefault", "discard", "sort", "index"),
         *("count", "execute", "commit", "flush", "lower", "upper", "startswith", "endswith", "run"),
     }
@@ -154,7 +177,9 @@ class Project:
         found = self.by_name.get(name)
         if found is None and name:
             candidates = self._tails.get(name.rpartition(".")[2], ())
-            fits = [m for m in candidates if m.name.endswith(f".{name}") or name.endswith(f".{m.name}")]
+            fits = [
+                m for m in candidates if m.name.endswith(f".{name}") or name.endswith(f".{m.name}")
+            ]
             found = fits[0] if len(fits) == 1 else None
         return found
 

@@ -54,7 +54,20 @@ READ: Final = frozenset({"[]", "get", "in", "iter", "keys", "values", "items", "
 
 BORROWS: Final = frozenset(
     {
-        *("len", "list", "dict", "tuple", "set", "sorted", "sum", "min", "max", "any", "all", "str"),
+        *(
+            "len",
+            "list",
+            "dict",
+            "tuple",
+            "set",
+            "sorted",
+            "sum",
+            "min",
+            "max",
+            "any",
+            "all",
+            "str",
+        ),
         *("repr", "iter", "next", "enumerate", "zip", "map", "filter", "reversed", "bool", "print"),
         *("isinstance", "id", "type", "hash", "frozenset", "dumps", "dump", "deepcopy", "copy"),
         *("debug", "info", "warning", "error", "exception", "log", "critical", "gather", "format"),
@@ -87,19 +100,19 @@ STRONG_KEY: Final = re.compile(
 )
 """Keys of which there is one for each session, request, peer or task."""
 
-MEDIUM_KEY: Final = re.compile(r"(^id$|_id$|Id$|_ids?$|^key$|_key$|^ident|_uid$|^name$|^url$|_url$)")
+MEDIUM_KEY: Final = re.compile(r"(^id$|_id$|Id$|_ids?$|^key$|_key$|^ident|_uid$|^url$|_url$|^uri$)")
 
 BOUNDED_KEY: Final = re.compile(
     r"(^|[_.])(provider|status_code|http_status|model|model_id|model_name|folder|directory|dir|lang|language|locale|type|kind"
     r"|typ|level|cls|klass|class_name|__name__|__class__|__qualname__|config|setting|option|opt|flag"
-    r"|plugin|module|mod|package|command|cmd|tool|tool_name|method|verb|status|category|colou?r|shape"
+    r"|plugin|module|mod|package|command|cmd|tool|resource|prompt|skill|tool_name|method|verb|status|category|colou?r|shape"
     r"|field|column|col|table|ext|extension|suffix|env|environment|platform|region|zone|func|function"
     r"|fn|cls_name|app_name|appname|app_id|attr|attribute|prop|property|feature|backend|driver|engine|dialect|schema|format"
     r"|fmt|mime|mimetype|media_type|content_type|scheme|protocol|proto|version|role|permission|scope"
     r"|reason|cause|stage|phase|step_name|strategy|policy|mode|theme|unit|currency|country|weekday"
     r"|month|hour|letter|char|enum|event_name|event_type|signal_name|signum|sig_name|hook|hook_name"
     r"|param|parameter|arg_name|kwarg|route|endpoint|rule|rule_name|template|template_name|component"
-    r"|component_name|handler_name|service|service_name|server_name|server|domain|namespace|ns|group"
+    r"|component_name|handler_name|service|service_name|server_name|server|domain|namespace|ns"
     r"|section|label|label_name|metric|metric_name|symbol|interface|adapter|adapter_name|encoder"
     r"|decoder|codec|encoding|loader|opcode|code_name|index_name|dtype|device_type|annotation|cls_"
     r"|integration|entry_point|distribution|interpreter|arch|filename|file_name|filepath|file_path"
@@ -216,7 +229,15 @@ OWNED: Final = frozenset(
     {
         *("create_subprocess_exec", "create_subprocess_shell", "open_process", "Popen"),
         *("create_task", "ensure_future", "run_coroutine_threadsafe", "partial"),
-        *("on", "subscribe", "add_listener", "addListener", "add_event_listener", "listen", "watch"),
+        *(
+            "on",
+            "subscribe",
+            "add_listener",
+            "addListener",
+            "add_event_listener",
+            "listen",
+            "watch",
+        ),
         *("add_handler", "register", "connect", "observe", "attach", "bind", "add_callback"),
         *("add_observer", "add_subscriber", "register_callback", "register_handler"),
     }
@@ -230,16 +251,122 @@ TEST_PATH: Final = re.compile(
 
 SAFE_CALL: Final = frozenset(
     {
-        *("debug", "info", "warning", "error", "exception", "log", "critical", "print", "len", "str"),
-        *("time", "monotonic", "perf_counter", "now", "utcnow", "get", "isinstance", "id", "set", "repr"),
-        *("dict", "list", "tuple", "type", "bool", "min", "max", "items", "keys", "values", "uuid4"),
-        *("append", "add", "discard", "create_task", "Event", "Lock", "Queue", "Future", "hex", "int"),
-        *("create_future", "get_running_loop", "get_event_loop", "ensure_future", "add_done_callback"),
-        *("put_nowait", "cancel", "is_set", "done", "hasattr", "setdefault", "format", "iter", "sorted"),
-        *("range", "enumerate", "zip", "any", "all", "isoformat", "strip", "lower", "upper", "startswith"),
-        *("inc", "dec", "observe", "labels", "touch", "copy", "update", "join", "pop", "clear", "set_name"),
-        *("partial", "deque", "defaultdict", "cast", "getLogger", "Semaphore", "suppress", "timeout"),
-        *("[]=", "in", "[]", "del[]", "=", "let", "iter", "remove_reader", "locked", "getattr", "|=", "hash"),
+        *(
+            "debug",
+            "info",
+            "warning",
+            "error",
+            "exception",
+            "log",
+            "critical",
+            "print",
+            "len",
+            "str",
+        ),
+        *(
+            "time",
+            "monotonic",
+            "perf_counter",
+            "now",
+            "utcnow",
+            "get",
+            "isinstance",
+            "id",
+            "set",
+            "repr",
+        ),
+        *(
+            "dict",
+            "list",
+            "tuple",
+            "type",
+            "bool",
+            "min",
+            "max",
+            "items",
+            "keys",
+            "values",
+            "uuid4",
+        ),
+        *(
+            "append",
+            "add",
+            "discard",
+            "create_task",
+            "Event",
+            "Lock",
+            "Queue",
+            "Future",
+            "hex",
+            "int",
+        ),
+        *(
+            "create_future",
+            "get_running_loop",
+            "get_event_loop",
+            "ensure_future",
+            "add_done_callback",
+        ),
+        *(
+            "put_nowait",
+            "cancel",
+            "is_set",
+            "done",
+            "hasattr",
+            "setdefault",
+            "format",
+            "iter",
+            "sorted",
+        ),
+        *(
+            "range",
+            "enumerate",
+            "zip",
+            "any",
+            "all",
+            "isoformat",
+            "strip",
+            "lower",
+            "upper",
+            "startswith",
+        ),
+        *(
+            "inc",
+            "dec",
+            "observe",
+            "labels",
+            "touch",
+            "copy",
+            "update",
+            "join",
+            "pop",
+            "clear",
+            "set_name",
+        ),
+        *(
+            "partial",
+            "deque",
+            "defaultdict",
+            "cast",
+            "getLogger",
+            "Semaphore",
+            "suppress",
+            "timeout",
+        ),
+        *(
+            "[]=",
+            "in",
+            "[]",
+            "del[]",
+            "=",
+            "let",
+            "iter",
+            "remove_reader",
+            "locked",
+            "getattr",
+            "|=",
+            "hash",
+        ),
         *("float", "round", "token_hex", "wait_for", "shield", "gather", "sleep", "wait", "create"),
     }
 )

@@ -1,0 +1,97 @@
+"""
+Conditions around a removal: which are about the entry itself, and which are about something else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from sessionstate.audit._calling import Calls, Site
+from sessionstate.audit._containers import Op
+from sessionstate.audit._contexts import DEFERRED, EXCEPT, FINALLY, TEST, Frame
+from sessionstate.audit._flow import EVERYTHING
+
+SIZE: Final = re.compile(
+    r"(?i)(^|\s|_)(len|max\w*|size|limit|capacity|cap|count|full|maxlen|qsize)\b|max_|_limit|limit_"
+)
+"""What a test of a size is about."""
+CALLBACKS: Final = frozenset(
+    {
+        *("add_done_callback", "finalize", "callback", "push_async_callback", "push", "call_later"),
+        *("call_at", "addCleanup", "call_soon", "call_soon_threadsafe", "async_on_unload", "link"),
+        *(
+            "add_cleanup",
+            "defer",
+            "on_teardown",
+            "add_finalizer",
+            "addfinalizer",
+            "async_call_later",
+        ),
+        *("Timer", "enter", "schedule", "add_task", "call_every", "add_job", "BackgroundTask"),
+    }
+)
+"""What is handed to these runs in the end."""
+
+
+def text_of(key: str) -> str:
+    return key.partition(":")[2].partition("<")[0].partition("|")[0]
+
+
+def through_finally(frames: tuple[Frame, ...], key: str) -> bool | None:
+    """
+    Tell whether frames lead through a finally: True, or False where another condition is in it.
+    """
+    at = max((i for i, frame in enumerate(frames) if frame.kind == FINALLY), default=-1)
+    if at < 0:
+        return None
+    for frame in frames[at + 1 :]:
+        if frame.kind == TEST and not is_harmless(frame, key):
+            return False
+    return True
+
+
+def is_harmless(frame: Frame, key: str) -> bool:
+    """
+    Tell whether a test is about the entry itself.
+    """
+    branch, guards = frame.detail
+    if guards or not branch:
+        return True
+    asked = [
+        name
+        for name in frame.text.split()
+        if name not in {"None", "len", "self", "cls", "isinstance"}
+    ]
+    named = set(re.split(r"\W+", key))
+    if set(asked) <= named:
+        return True
+    return len(asked) == 1 and not re.search(
+        r"(?i)terminat|close|done|err|fail|succe|complet|ok$|cancel|crash|clean|own|exc", asked[0]
+    )
+
+
+def in_one_except(frames: tuple[Frame, ...]) -> bool:
+    handler = next((f for f in reversed(frames) if f.kind == EXCEPT), None)
+    if handler is None:
+        return False
+    types = set(handler.text.split())
+    return bool(types) and not types & EVERYTHING
+
+
+def rolls_back(item: Op | Site) -> bool:
+    """
+    Tell whether something stands in an except: it undoes what did not come to be.
+    """
+    return any(frame.kind == EXCEPT for frame in item.frames)
+
+
+def is_handed_on(op: Op | Site, calls: Calls) -> bool:
+    """
+    Tell whether a lambda is handed to what calls it in the end.
+    """
+    line = next(frame.line for frame in op.frames if frame.kind == DEFERRED)
+    return any(
+        seen.event[3] in {line, line - 1} and seen.event[2] in CALLBACKS
+        for seen in calls.events(op.func)
+    )

@@ -1,0 +1,180 @@
+"""
+What an event does to one container: by itself, or by what it calls.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from sessionstate.audit._calling import Calls
+from sessionstate.audit._conditions import is_harmless
+from sessionstate.audit._containers import Kept, Op
+from sessionstate.audit._contexts import AROUND, EXCEPT, TEST, Seen
+from sessionstate.audit._events import OP, Event, called
+from sessionstate.audit._facts import MODULE, RAISES
+from sessionstate.audit._flow import Effect, Way, Ways
+from sessionstate.audit._project import GENERIC, Func
+from sessionstate.audit._vocabulary import GROW
+
+
+class Effects:
+    """
+    Knows what puts an entry into a container, and what takes it out.
+    """
+
+    def __init__(self, kept: Kept, calls: Calls) -> None:
+        self._kept = kept
+        self._calls = calls
+        self.adders = {id(op.func): op for op in kept.writes() if op.func.fact.qualname != MODULE}
+        """By function, an operation in it that puts an entry in."""
+        self.removers = {id(op.func): op for op in kept.removals() if _by_key(op)}
+        """By function, an operation in it that takes one entry out."""
+        self._both: dict[int, Effect] = {}
+
+    def of(self, event: Event, func: Func) -> Effect:
+        if event[0] != OP:
+            return Effect.NONE
+        path, name = event[1], event[2]
+        several, inner = self._calls.containers.resolve(func, path)
+        if self._kept in several and not inner:
+            if name in GROW:
+                return Effect.TAKE
+            if name in {
+                "pop",
+                "del[]",
+                "remove",
+                "discard",
+                "clear",
+                "popitem",
+                "-=",
+                "difference_update",
+            }:
+                return Effect.GIVE
+            return Effect.NONE
+        for target in self._calls.project.named.get(called(event), ()):
+            takes, gives = id(target) in self.adders, id(target) in self.removers
+            if (takes or gives) and target is not func and self._is_call_of(event, func, target):
+                if takes and gives:
+                    return self._of_both(target)
+                return Effect.GIVE if gives else Effect.TAKE
+            leads = not takes and not gives and target is not func and self._leads(target)
+            if leads and self._is_call_of(event, func, target):
+                return Effect.GIVE
+        return Effect.NONE
+
+    def _of_both(self, target: Func) -> Effect:
+        """
+        Tell what a function does in the end that both puts in and takes out: it counts, or it caps.
+        """
+        known = self._both.get(id(target))
+        if known is None:
+            self._both[id(target)] = Effect.NONE  # while it is being asked
+            ways = [w for w in self.ways(target)[1] if w.kind in {"end", "return"}]
+            held = any(way.held for way in ways)
+            known = self._both[id(target)] = Effect.TAKE if held else Effect.GIVE
+        return known
+
+    def _leads(self, target: Func) -> bool:
+        """
+        Tell whether *target* does little more than call what removes.
+        """
+        for op in self.removers.values():
+            for site in self._calls.sites(op.func):
+                if site.func is target and not site.handed and id(target) not in self.adders:
+                    return not any(f.kind in {EXCEPT, AROUND} for f in site.frames)
+        return False
+
+    def _is_call_of(self, event: Event, func: Func, target: Func) -> bool:
+        return any(site.func is func and site.event == event for site in self._calls.sites(target))
+
+    def ways(self, func: Func) -> tuple[Ways, tuple[Way, ...], Callable[[Event], Effect]]:
+        """
+        Walk *func*, and return the ways out of it.
+        """
+        effects: dict[int, Effect] = {}
+
+        def effect(event: Event) -> Effect:
+            found = effects.get(id(event))
+            if found is None:
+                found = effects[id(event)] = self.of(event, func)
+            return found
+
+        def guarded(path: str) -> bool:
+            return self._kept in self._calls.containers.resolve(func, path)[0]
+
+        names = {
+            name for op in self._kept.ops if op.func is func for name in re.split(r"\W+", op.key)
+        }
+
+        def asks(about: str) -> bool:
+            return bool(about) and set(about.split()) <= names
+
+        walker = Ways(effect, guarded, self._raises, asks)
+        return walker, walker.of(func.fact.block()), effect
+
+    def _raises(self, event: Event) -> bool:
+        """
+        Tell whether an event calls a function of ours that raises an error of its own.
+        """
+        name = called(event)
+        targets = self._calls.project.named.get(name, ())
+        return len(targets) == 1 and bool(targets[0].fact.flags & RAISES) and name not in GENERIC
+
+    def adds(self, func: Func) -> bool:
+        """
+        Tell whether *func* calls something that puts an entry in.
+        """
+        return any(self.of(seen.event, func) is Effect.TAKE for seen in self._calls.events(func))
+
+    def behind_condition(self, gives: Iterable[Seen], func: Func) -> Func | None:
+        """
+        Return the function that is called to remove, where it asks for something else first.
+        """
+        for seen in gives:
+            name = called(seen.event)
+            for op in self.removers.values():
+                conditions = (f for f in op.frames if f.kind == TEST)
+                if (
+                    op.func is not func
+                    and op.func.name == name
+                    and any(not is_harmless(f, op.key) for f in conditions)
+                ):
+                    return op.func
+        return None
+
+    def before(self, func: Func, lines: set[int], begin: int) -> list[Way]:
+        """
+        Return the ways out of a removing function on which it has not removed yet.
+        """
+
+        def effect(event: Event) -> Effect:
+            return Effect.GIVE if event[0] == OP and event[3] in lines else Effect.NONE
+
+        def guarded(path: str) -> bool:
+            return self._kept in self._calls.containers.resolve(func, path)[0]
+
+        ways = Ways(effect, guarded).of(func.fact.block(), held=True)
+        last = max(lines)
+        kinds = {"cancelled", "exception", "raise"}
+        return [w for w in ways if w.held and w.kind in kinds and begin <= w.line < last]
+
+    def entering(self, func: Func) -> tuple[Func, list[Way]] | None:
+        """
+        Return the `__enter__` that puts the entry in and may fail after that, with its ways out.
+        """
+        own = self._calls.project.type_of(func)
+        for name in ("__aenter__", "__enter__"):
+            enter = own.methods.get(name) if own is not None else None
+            if enter is not None and id(enter) in self.adders:
+                ways = self.ways(enter)[1]
+                missed = [
+                    w for w in ways if w.held and not w.weak and w.kind not in {"end", "return"}
+                ]
+                if missed:
+                    return enter, missed
+        return None
+
+
+def _by_key(op: Op) -> bool:
+    return op.name not in {"clear", "=", "=filter", "[:]="} and not op.via
