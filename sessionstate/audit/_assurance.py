@@ -54,7 +54,11 @@ class Assurance:
                 known.append(judged)
                 if judged.rank is Rank.SURE:
                     break
-        return min(known, key=lambda each: each.rank, default=None)
+        best = min(known, key=lambda each: each.rank, default=None)
+        if best is not None and best.rank is Rank.CALLED:
+            # Entries that are judged by their age when they are read are meant to go unasked.
+            return next((each for each in known if each.rank is Rank.ON_READ), best)
+        return best
 
     def _of(self, op: Op) -> Judgement | None:
         name = op.name

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from sessionstate.audit._containers import Containers
 from sessionstate.audit._contexts import Frame, Seen, walk
-from sessionstate.audit._events import Event
+from sessionstate.audit._events import Event, called
 from sessionstate.audit._facts import MODULE
 from sessionstate.audit._project import GENERIC, Func, Project
 
@@ -46,6 +46,8 @@ class Calls:
         self.containers = containers
         self._seen: dict[int, tuple[Seen, ...]] = {}
         self._sites: dict[int, list[Site]] = {}
+        self._by_name: dict[int, dict[str, list[tuple[str, Site]]]] = {}
+        self._shared: dict[str, int] = {}
 
     def events(self, func: Func) -> tuple[Seen, ...]:
         """
@@ -68,30 +70,39 @@ class Calls:
     def _find(self, target: Func) -> Iterator[Site]:
         name = target.name
         for caller in self.project.callers.get(name, ()):
+            for base, site in self._named(caller).get(name, ()):
+                plain = not site.handed
+                if (caller is not target or not plain) and self._may_be(base, site, target):
+                    yield site
+
+    def _named(self, caller: Func) -> dict[str, list[tuple[str, Site]]]:
+        """
+        Return what *caller* calls, or hands on, by name; each with whose method it would be.
+        """
+        found = self._by_name.get(id(caller))
+        if found is None:
+            found = self._by_name[id(caller)] = {}
             for seen in self.events(caller):
                 event = seen.event
-                called = event[1].rpartition(".")[2] if event[2] == "()" else event[2]
-                called = called.lstrip("@$%").rpartition(">")[2]
-                if called == name and caller is not target:
-                    base = event[1] if event[2] != "()" else ""
-                    if self._may_be(caller, base, event, target):
-                        yield Site(caller, event, seen.frames, "")
+                base = event[1] if event[2] != "()" else ""
+                site = Site(caller, event, seen.frames, "")
+                found.setdefault(called(event), []).append((base, site))
+                handed = site._replace(handed="call" if event[2] == "()" else event[2])
                 for argument in event[6]:
                     path = argument.rpartition("=")[2] if argument[:1] not in "~=" else ""
                     base, _, last = path.rpartition(".")
                     last = last.lstrip("@$%").rpartition(">")[2]
-                    if last == name and self._may_be(caller, base, event, target):
-                        yield Site(
-                            caller, event, seen.frames, event[2] if event[2] != "()" else "call"
-                        )
+                    if last:
+                        found.setdefault(last, []).append((base, handed))
+        return found
 
-    def _may_be(self, caller: Func, base: str, event: Event, target: Func) -> bool:
+    def _may_be(self, base: str, site: Site, target: Func) -> bool:
         """
-        Tell whether what *caller* calls by that name may be *target*.
+        Tell whether what is called by that name may be *target*.
         """
-        project = self.project
+        project, caller = self.project, site.func
         if not base and not target.fact.cls:
-            return self._same_name(caller, event, target)
+            return self._same_name(caller, site.event, target)
         if not base:
             # `manager.close` may be passed as a name of its own; a class is called by its name.
             return target.name == "__init__" or not self._is_method(target)
@@ -108,21 +119,24 @@ class Calls:
             return own in lineage or known in project.lineage(own)
         if base == "self":
             return False
-        families = {
-            self._family(each) for each in project.named[target.name] if self._is_method(each)
-        }
-        if len(families) == 1 or (len(families) <= SHARED_NAME and target.name not in GENERIC):
+        if self.containers.is_foreign(caller, base):
+            return False
+        if target.name not in GENERIC and self._families(target.name) <= SHARED_NAME:
             return True
         # `session.delete()` may be a Session's, or a WebsocketSession's.
         named = base.rpartition(".")[2].strip("$@%?_").rpartition(">")[2].lower().replace("_", "")
         return len(named) > SHARED_NAME and named.rstrip("s") in own.name.lower()
 
-    def _family(self, method: Func) -> int:
+    def _families(self, name: str) -> int:
         """
-        Return what the classes with that method have in common: their first base of ours.
+        Return how many classes have a method of that name, those of one family counted once.
         """
-        own = self.project.type_of(method)
-        return id(self.project.lineage(own)[-1]) if own is not None else id(method)
+        found = self._shared.get(name)
+        if found is None:
+            owners = (self.project.type_of(m) for m in self.project.named[name] if self._is_method(m))
+            families = {id(self.project.lineage(own)[-1]) for own in owners if own is not None}
+            found = self._shared[name] = len(families)
+        return found
 
     @staticmethod
     def _is_method(func: Func) -> bool:

@@ -14,6 +14,7 @@ from sessionstate.audit._events import (
     Expressions,
     constructed,
     dotted,
+    written,
 )
 
 HEAP = {"heappush": "append", "heappop": "heappop", "insort": "append"}
@@ -59,8 +60,17 @@ def described(on: Expressions, node: ast.expr) -> str:
         return f"={kind}"
     path = on.visit(node)
     if isinstance(node, ast.Constant):
-        return f"~c:{node.value!r}"[:40]
+        return f"~c:{written(node)}"[:40]
     return path or f"~{on.key(node)}"
+
+
+def made_by(node: ast.expr) -> str:
+    """
+    Return what a value is made by: a kind of container, or the text of a call.
+    """
+    if kind := constructed(node):
+        return f"={kind}"
+    return dotted(node)[:60]
 
 
 def _call(on: Expressions, node: ast.Call) -> str:
@@ -79,11 +89,11 @@ def _call(on: Expressions, node: ast.Call) -> str:
     arguments += [f"{k.arg or '**'}={described(on, k.value)}" for k in node.keywords]
     on.calls.add(name if name != "()" else path.rpartition(".")[2].lstrip("@$^").rpartition(">")[2])
     key = on.key(node.args[0]) if node.args else ""
-    value = _what(node.args[1]) if len(node.args) > 1 else _what(node.args[0]) if node.args else ""
-    if name in HEAP and arguments and isinstance(node.args[0], ast.Name | ast.Attribute):
+    value = made_by(node.args[1]) if len(node.args) > 1 else made_by(node.args[0]) if node.args else ""
+    if name in HEAP and node.args and isinstance(node.args[0], ast.Name | ast.Attribute):
         item = on.key(node.args[1]) if len(node.args) > 1 else ""
-        on.op(arguments[0], HEAP[name], node, item, (), "")
-    on.op(path, DUNDER.get(name, name), node, key, tuple(arguments), value)
+        on.op(arguments[0], HEAP[name], node, item)
+    on.op(path, DUNDER.get(name, name), node, key, tuple(arguments), value=value)
     if name in {"get", "pop", "setdefault"}:
         return f"{path}.*"
     if name in {"values", "items", "keys", "copy", "popleft", "popitem"}:
@@ -91,15 +101,6 @@ def _call(on: Expressions, node: ast.Call) -> str:
     made = path if name == "()" else f"{path}.{name}"
     last = made.rpartition(".")[2].lstrip("@")
     return f"%{made.lstrip('@')}" if last[:1].isupper() else ""
-
-
-def _what(node: ast.expr) -> str:
-    """
-    Return what a value is made by: a kind of container, or the text of a call.
-    """
-    if kind := constructed(node):
-        return f"={kind}"
-    return dotted(node)[:60]
 
 
 def _by_name(on: Expressions, node: ast.Call) -> str:

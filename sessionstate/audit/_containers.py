@@ -126,6 +126,8 @@ class Containers:
         self._named: defaultdict[str, list[Kept]] = defaultdict(list)
         self._instances: dict[tuple[int, str], tuple[Module, str]] = {}
         """What class the value of a module's or class's name is of, as its module calls it."""
+        self._attribute_instances: dict[str, tuple[Module, str] | None] = {}
+        """The same by the name of an attribute; None where it is of several classes."""
         for func in project.functions:
             self._define(func)
         for func in project.functions:
@@ -198,6 +200,11 @@ class Containers:
     def _instance(self, func: Func, path: str, value: str) -> None:
         root, _, rest = path.partition(".")
         found = (func.module, value)
+        if rest:
+            attr = path.rpartition(".")[2]
+            agreed = self._attribute_instances.setdefault(attr, found)
+            if agreed is not None and agreed[1] != value:
+                self._attribute_instances[attr] = None
         if root == "self" and rest and "." not in rest:
             owner = self.project.type_of(func)
             if owner is not None:
@@ -229,11 +236,32 @@ class Containers:
         elif root[:1] == "^":
             found = self._instances.get((id(func.module), root))
             kind = project.find_type(*found) if found is not None else None
+        known = kind is not None
         for attr in rest:
-            if kind is None:
-                return None
-            kind = self._attribute_type(kind, attr)
+            kind = self._attribute_type(kind, attr) if kind is not None else None
+        if kind is None and not known and rest:
+            kind = self._by_attribute(rest[-1])
         return kind
+
+    def _by_attribute(self, attr: str) -> Type | None:
+        """
+        Return the class of what is set to an attribute of that name, if all agree.
+        """
+        found = self._attribute_instances.get(attr)
+        return self.project.find_type(*found) if found is not None and attr not in VAGUE else None
+
+    def is_foreign(self, func: Func, path: str) -> bool:
+        """
+        Tell whether *path* names what another project made.
+        """
+        root = path.partition(".")[0]
+        if root[:1] == "%":
+            return self.project.find_type(func.module, root) is None
+        if root[:1] != "@" or root[1:] in func.module.facts.imports:
+            name = root[1:]
+            return root[:1] == "@" and self.project.imported(func.module, name) is None
+        made = self._instances.get((id(func.module), root[1:]))
+        return made is not None and self.project.find_type(*made) is None
 
     def _global_instance(
         self, module: Module, name: str, rest: list[str]

@@ -140,11 +140,22 @@ def dotted(node: ast.expr) -> str:
             return ""
 
 
+def written(node: ast.Constant) -> str:
+    """
+    Return a constant as it is written.
+    """
+    try:
+        return repr(node.value)
+    except ValueError:
+        return "a long number"  # the interpreter refuses to write it
+
+
 def called(event: Event) -> str:
     """
     Return the last name of what an event calls.
     """
-    return str(event[1].rpartition(".")[2].lstrip("@$%^") if event[2] == "()" else event[2])
+    name = event[1].rpartition(".")[2] if event[2] == "()" else event[2]
+    return str(name).lstrip("@$%^").rpartition(">")[2]
 
 
 class Expressions:
@@ -190,6 +201,7 @@ class Expressions:
         node: ast.AST,
         key: str = "",
         arguments: tuple[str, ...] = (),
+        *,
         value: str = "",
     ) -> None:
         """
@@ -223,8 +235,10 @@ class Expressions:
         if depth > 4 or node is None:  # noqa: PLR2004
             return ""
         match node:
-            case ast.Constant(value=value):
-                return f"c:{value}"[:LONGEST_KEY]
+            case ast.Constant(value=str(text)):
+                return f"c:{text}"[:LONGEST_KEY]
+            case ast.Constant():
+                return f"c:{written(node)}"[:LONGEST_KEY]
             case ast.Name(id=name):
                 return self._origin_of(name)
             case ast.Attribute():

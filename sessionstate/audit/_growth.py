@@ -14,6 +14,7 @@ from sessionstate.audit._containers import ATTRIBUTE, REMOVES, Containers, Kept,
 from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._facts import ASYNC, MODULE
 from sessionstate.audit._keys import Domain, Keys
+from sessionstate.audit._lowering import IF
 from sessionstate.audit._owners import ROUTE, Lifetime, Owners
 from sessionstate.audit._project import Func, Module, Project
 from sessionstate.audit._vocabulary import BORROWS, BOUNDED, GROW, SHRINK
@@ -105,7 +106,8 @@ class Growth:
             roots = {
                 target.partition(":")[0].partition(".")[0] for target in facts.imports.values()
             }
-            guarded = b"__name__" in facts.functions[0].code
+            block = facts.functions[0].block()
+            guarded = any(each[0] == IF and each[4] == "__name__" for each in block)
             known = guarded and bool(roots & COMMAND_LINE) and not roots & SERVERS
             known = known and not any(f.flags & ASYNC for f in facts.functions)
             self._scripts[id(module)] = known
@@ -184,7 +186,8 @@ class Growth:
                 continue
             if op.func.name in {"__init__", "__post_init__", "__new__"} and kept.scope == ATTRIBUTE:
                 own = self._project.type_of(op.func)
-                if own is kept.owner and op.event[1].startswith("self."):
+                shared = self._owners.is_shared(kept)
+                if own is kept.owner and op.event[1].startswith("self.") and not shared:
                     continue
             domain = self.domain(kept, op)
             if domain is Domain.BOUNDED or self._at_import(

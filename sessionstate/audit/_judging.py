@@ -41,6 +41,7 @@ BONUS: Final = {
     Rank.ONE_EXCEPT: 1.0,
     Rank.EVENT: -0.5,
     Rank.COMMAND: -0.5,
+    Rank.ASKED: -2.0,
     Rank.ON_READ: 0.0,
     Rank.DEAD: 0.0,
     Rank.SHUTDOWN: 0.0,
@@ -147,6 +148,8 @@ class Judge:
         severity = Severity.ERROR if code in {"SS001", "SS007"} else Severity.WARNING
         if best is not None:
             score += BONUS.get(best.rank, 0.0)
+            if best.rank is Rank.ASKED and "Memory" in kept.name:
+                score += 1.5
         confidence = (
             Confidence.HIGH
             if score >= HIGH

@@ -17,12 +17,12 @@ not (False). Statements in which nothing happens are left out.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import Any, Final
 
-from sessionstate.audit import _calls  # noqa: F401 - it teaches `Expressions` each kind
-from sessionstate.audit._calls import _what
-from sessionstate.audit._events import Event, Expressions, annotated, called, constructed, dotted
-from sessionstate.audit._vocabulary import MAPS, OWNED
+from sessionstate.audit._assigning import Assignments
+from sessionstate.audit._events import AWAIT, Event, Expressions, annotated, constructed, dotted
+from sessionstate.audit._vocabulary import MAPS
 
 DO: Final = "E"
 IF: Final = "I"
@@ -37,18 +37,18 @@ CONTINUE: Final = "C"
 Statement = tuple[Any, ...]
 Block = tuple[Statement, ...]
 
-IN_PLACE: Final = {ast.Sub: "-=", ast.BitAnd: "&=", ast.BitOr: "|=", ast.Add: "+=[]"}
+IN_PLACE: Final[dict[type[ast.operator], str]] = {
+    ast.Sub: "-=", ast.BitAnd: "&=", ast.BitOr: "|=", ast.Add: "+=[]",
+}
 
 
-class Lowering(Expressions):
+class Lowering(Assignments):
     """
     One function, class body or module on its way to a block.
     """
 
     def __init__(self, qualname: str, outer: Expressions | None, kind: str, cls: str) -> None:
-        super().__init__(qualname, outer)
-        self.kind = kind
-        """``module``, ``class`` or ``function``."""
+        super().__init__(qualname, outer, kind)
         self.cls = cls
         self.inner: list[tuple[ast.AST, str]] = []
         """Functions and classes defined within, to be looked at once this one is done."""
@@ -79,104 +79,6 @@ class Lowering(Expressions):
         Return what happened as one statement.
         """
         return (DO, line, self.events()) if self.out else None
-
-    def _own(self, name: str) -> str:
-        """
-        Return the path of a container that is made under *name* here.
-        """
-        if self.kind == "module" or self.paths.get(name, "").startswith("@"):
-            return f"@{name}"
-        return f"self.{name}" if self.kind == "class" else f"^{self.local}>{name}"
-
-    def assign(self, target: ast.expr, value: ast.expr | None, path: str, kind: str) -> None:
-        """
-        Let *target* be *value*, whose path and kind of container are known.
-        """
-        text = _what(value) if value is not None else ""
-        match target:
-            case ast.Name(id=name):
-                own = self._own(name)
-                if self.kind != "function" or own[0] == "@" or kind:
-                    self._rebind(own, target, kind, path, value)
-                    if self.kind == "function":
-                        self.paths[name] = own
-                else:
-                    self.bind(target, path, self.key(value) if value is not None else "v:")
-                    if self.out and any(
-                        event[0] == "o" and called(event) in OWNED for event in self.out
-                    ):
-                        self.op(f"${name}", "let", target, "", (path,), text)
-            case ast.Attribute():
-                self._rebind(self.path_only(target), target, kind, path, value)
-            case ast.Subscript(slice=ast.Constant(value=str(text_key))):
-                base = self.visit(target.value)
-                self._rebind(f"{base or '?'}.[{text_key}]", target, kind, path, value)
-            case ast.Subscript(slice=ast.Name(id=name)) if name.isupper() and kind:
-                base = self.visit(target.value)
-                self._rebind(f"{base or '?'}.[{name}]", target, kind, path, value)
-            case ast.Subscript(slice=ast.Slice()):
-                self.op(self.visit(target.value) or "?", "[:]=", target)
-            case ast.Subscript():
-                base = self.visit(target.value) or "?"
-                self.visit(target.slice)
-                self.op(base, "[]=", target, self.key(target.slice), (path,), text)
-            case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                values = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-                for i, part in enumerate(parts):
-                    each = values[i] if len(values) == len(parts) else None
-                    inner = self.path_only(each) if each is not None else ""
-                    self.assign(part, each, inner, constructed(each))
-            case ast.Starred(value=inner):
-                self.assign(inner, None, "", "")
-            case _:
-                pass
-
-    def _rebind(
-        self, path: str, node: ast.expr, kind: str, value: str, made: ast.expr | None
-    ) -> None:
-        if isinstance(made, ast.Dict):
-            self._nested(path, made)
-        if made is not None and (added := self._adds_to(path, made)):
-            self.op(path, "[]=", node, added)
-            return
-        used = any(event[0] == "o" and event[1] == path for event in self.out)
-        sliced = isinstance(made, ast.Subscript) and value == path
-        how = "=filter" if used or sliced else "="
-        self.op(path, how, node, self.key(made), (value, kind), _what(made) if made else "")
-
-    def _nested(self, path: str, made: ast.Dict) -> None:
-        """
-        Note the containers that a literal holds under constant keys.
-        """
-        for key, value in zip(made.keys, made.values, strict=True):
-            kind = constructed(value)
-            if kind and isinstance(key, ast.Constant) and isinstance(key.value, str):
-                self.op(f"{path}.[{key.value}]", "=", value, "", ("", kind), "")
-
-    def _adds_to(self, path: str, made: ast.expr) -> str:
-        """
-        Return the key that is put in where a container is made anew from itself and more.
-        """
-        match made:
-            case ast.Dict(keys=keys, values=values) if None in keys:
-                spread = [v for k, v in zip(keys, values, strict=True) if k is None]
-            case ast.List(elts=parts) | ast.Set(elts=parts):
-                spread = [each.value for each in parts if isinstance(each, ast.Starred)]
-            case ast.BinOp(left=left, op=ast.BitOr() | ast.Add()):
-                spread = [left]
-            case _:
-                return ""
-        if not any(self.path_only(each) == path for each in spread):
-            return ""
-        match made:
-            case ast.Dict(keys=keys):
-                return next((self.key(k) for k in keys if k is not None), "")
-            case ast.List(elts=parts) | ast.Set(elts=parts):
-                return next((self.key(p) for p in parts if not isinstance(p, ast.Starred)), "")
-            case ast.BinOp(right=right):
-                return self.key(right)
-            case _:
-                return ""
 
 
 def _expression(on: Lowering, node: ast.Expr) -> Statement | None:
@@ -310,7 +212,7 @@ def _for(on: Lowering, node: ast.For | ast.AsyncFor) -> Statement:
     over = on.iterate(node.target, node.iter)
     if isinstance(node, ast.AsyncFor):
         on.awaits = True
-        on.out.append(("w", node.lineno))
+        on.out.append((AWAIT, node.lineno))
     events = on.events()
     return (LOOP, node.lineno, events, False, over, on.block(node.body), on.block(node.orelse))
 
@@ -325,7 +227,7 @@ def _while(on: Lowering, node: ast.While) -> Statement:
 
 def _try(on: Lowering, node: ast.Try) -> Statement:
     body = on.block(node.body)
-    handlers = []
+    handlers: list[tuple[tuple[str, ...], int, Block]] = []
     for each in node.handlers:
         caught = (
             each.type.elts if isinstance(each.type, ast.Tuple) else [each.type] if each.type else []
@@ -339,7 +241,7 @@ def _try(on: Lowering, node: ast.Try) -> Statement:
 
 
 def _with(on: Lowering, node: ast.With | ast.AsyncWith) -> Statement:
-    entered = []
+    entered: list[tuple[str, tuple[Event, ...]]] = []
     for item in node.items:
         path = on.visit(item.context_expr)
         if item.optional_vars is not None:
@@ -348,7 +250,7 @@ def _with(on: Lowering, node: ast.With | ast.AsyncWith) -> Statement:
                 on.paths[item.optional_vars.id] = path
         if isinstance(node, ast.AsyncWith):
             on.awaits = True
-            on.out.append(("w", node.lineno))
+            on.out.append((AWAIT, node.lineno))
         text = dotted(item.context_expr)
         if isinstance(item.context_expr, ast.Call):
             text += "".join(f" {dotted(each)}" for each in item.context_expr.args)
@@ -359,15 +261,16 @@ def _with(on: Lowering, node: ast.With | ast.AsyncWith) -> Statement:
 def _match(on: Lowering, node: ast.Match) -> Statement:
     on.visit(node.subject)
     events = on.events()
-    chain: Block = ()
-    for case in reversed(node.cases):
-        for name in (
-            n.name for n in ast.walk(case.pattern) if isinstance(n, ast.MatchAs) and n.name
-        ):
-            on.paths[name] = f"${name}"
+    cases: list[tuple[int, tuple[Event, ...], Block]] = []
+    for case in node.cases:
+        for each in ast.walk(case.pattern):
+            if isinstance(each, ast.MatchAs) and each.name:
+                on.paths[each.name] = f"${each.name}"
         on.visit(case.guard)
-        tested, then = on.events(), on.block(case.body)
-        chain = ((IF, case.pattern.lineno, tested, (), "", then, chain),)
+        cases.append((case.pattern.lineno, on.events(), on.block(case.body)))
+    chain: Block = ()
+    for line, tested, then in reversed(cases):
+        chain = ((IF, line, tested, (), "", then, chain),)
     return (IF, node.lineno, events, (), "", chain, ())
 
 
@@ -381,8 +284,8 @@ def _define(
             on.calls.add(name.lstrip("@"))
             on.op(base or path, name if base else "()", each)
     if isinstance(node, ast.ClassDef):
-        for base in node.bases:
-            on.visit(base)
+        for kind in node.bases:
+            on.visit(kind)
     else:
         for default in (*node.args.defaults, *node.args.kw_defaults):
             on.visit(default)
@@ -413,7 +316,7 @@ def _nonlocal(on: Lowering, node: ast.Nonlocal) -> None:
         on.paths[name] = on.outer.look_up(name) if on.outer is not None else f"@{name}"
 
 
-STATEMENTS: Final[dict[type[ast.stmt], Any]] = {
+STATEMENTS: Final[dict[type[ast.stmt], Callable[[Lowering, Any], Statement | None]]] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,

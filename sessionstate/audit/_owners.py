@@ -68,12 +68,12 @@ class Owners:
         if kept.scope == CLOSURE:
             return self._of_function(kept.maker) if kept.maker is not None else Lifetime.UNKNOWN
         if kept.scope == ATTRIBUTE and kept.owner is not None:
-            if self._is_class_attribute(kept):
+            if self.is_shared(kept):
                 return Lifetime.LONG
             return self.of_type(kept.owner)
         return Lifetime.LONG
 
-    def _is_class_attribute(self, kept: Kept) -> bool:
+    def is_shared(self, kept: Kept) -> bool:
         """
         Tell whether a class has it, not each of its instances.
         """

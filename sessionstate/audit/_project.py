@@ -43,6 +43,8 @@ GENERIC: Final = frozenset(
             "error",
         ),
         *("warning", "exception", "extend", "insert", "setdefault", "discard", "sort", "index"),
+        *("delete", "close", "create", "start", "stop", "open", "connect", "post", "patch", "head"),
+        *("options", "command", "event", "on", "send_message", "process", "handle", "call", "load"),
         *("count", "execute", "commit", "flush", "lower", "upper", "startswith", "endswith", "run"),
     }
 )

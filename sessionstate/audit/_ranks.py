@@ -35,11 +35,13 @@ class Rank(IntEnum):
     """Only when an event comes."""
     COMMAND = 8
     """Only if a user asks for it."""
-    ON_READ = 9
+    ASKED = 9
+    """Only if whoever uses the class asks for it."""
+    ON_READ = 10
     """Only when it is read again."""
-    DEAD = 10
+    DEAD = 11
     """Never: nobody calls it."""
-    SHUTDOWN = 11
+    SHUTDOWN = 12
     """Only when the whole owner ends."""
 
 
@@ -51,6 +53,7 @@ SUBCODE: Final = {
     Rank.ONE_EXCEPT: "SS002a",
     Rank.EVENT: "SS002a",
     Rank.COMMAND: "SS002e",
+    Rank.ASKED: "SS002e",
     Rank.ON_READ: "SS002g",
     Rank.DEAD: "SS002d",
     Rank.SHUTDOWN: "SS001",

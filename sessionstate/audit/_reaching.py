@@ -35,6 +35,7 @@ from sessionstate.audit._vocabulary import (
     TRANSPORT_EVENT,
 )
 
+DELETES: Final = re.compile(r"^a?(delete|remove|forget|purge|drop|revoke|discard)(_|$)")
 DISPATCHED: Final = re.compile(
     r"^_*(handle|do|visit|cmd|command|rpc|on|process|action|op|exec|api|async_step)_"
 )
@@ -126,9 +127,11 @@ class Reach:
                 known.append(judged)
                 if judged.rank <= Rank.CALLED:
                     break
-        if not known:
-            return self._root(op, func, called=bool(sites), whole=whole)
-        return min(known, key=lambda each: each.rank)
+        if not known or func.fact.decorators:
+            root = self._root(op, func, called=bool(sites), whole=whole)
+            if root is not None:
+                known.append(root)
+        return min(known, key=lambda each: each.rank, default=None)
 
     def _site(self, op: Op, site: Site, depth: int, *, whole: bool) -> Judgement | None:
         func = site.func
@@ -211,6 +214,8 @@ class Reach:
             return self._late(op, func, f"{name}() is owed by the transport")
         if re.match(r"^_*(quit|bye|logout|log_out|kick|leave|sign_?out)(_|$)", name):
             return self.say(Rank.COMMAND, f"only when somebody asks for {name}()", op, func)
+        if not called and not decorators and DELETES.match(name):
+            return self.say(Rank.ASKED, f"only when somebody asks for {name}()", op, func)
         if EVENT.match(name):
             return self.say(Rank.EVENT, f"only when {name}() is called", op, func)
         if routed or decorators:

@@ -277,7 +277,7 @@ STATEMENTS = st.one_of(
 
 class TestSurvives:
     @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-    @example(["heappush(a=x)"])
+    @example(["m.heappush(a=x)"])
     @example(["x: '\\0' = 1"])
     @example(["x: '(((((((' = 1"])
     @given(st.lists(STATEMENTS, min_size=1, max_size=4))
