@@ -7,7 +7,8 @@ from __future__ import annotations
 import ast
 
 from sessionstate.audit._calls import made_by
-from sessionstate.audit._events import OP, Expressions, called, constructed
+from sessionstate.audit._events import OP, Expressions, called
+from sessionstate.audit._nodes import constructed
 from sessionstate.audit._vocabulary import OWNED
 
 

@@ -13,8 +13,8 @@ from typing import Final
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._conditions import CALLBACKS, SIZE, is_handed_on, rolls_back, text_of
 from sessionstate.audit._containers import Kept, Op
-from sessionstate.audit._contexts import AROUND, DEFERRED, TEST
-from sessionstate.audit._facts import MODULE
+from sessionstate.audit._contexts import AROUND, DEFERRED, EXCEPT, FINALLY, TEST
+from sessionstate.audit._facts import ASYNC, MODULE, YIELDS
 from sessionstate.audit._flow import Effect, Way, awaits
 from sessionstate.audit._project import Func
 from sessionstate.audit._ranks import Judgement, Rank
@@ -26,6 +26,7 @@ TIME: Final = re.compile(
     r"|monotonic|timestamp|until|fresh|valid|inactive|dead|closed|done|cancelled|alive|connected)"
 )
 
+STREAM: Final = re.compile(r"^(websocket|ws|socket|reader|writer|stream)$|WebSocket$|Stream(Reader|Writer)$")
 EXPIRED: Final = re.compile(
     r"(?i)expir|ttl|deadline|timestamp|monotonic|elapsed|stale|\btime\b|\bnow\b|_at\b|max_age|too_old|cutoff|\bage\b"
 )
@@ -57,8 +58,15 @@ class Assurance:
         best = min(known, key=lambda each: each.rank, default=None)
         if best is not None and best.rank is Rank.CALLED:
             # Entries that are judged by their age when they are read are meant to go unasked.
-            return next((each for each in known if each.rank is Rank.ON_READ), best)
+            # The same goes for those that a sweep would remove, had it a caller.
+            return next((each for each in known if self._meant_to_expire(each)), best)
         return best
+
+    @staticmethod
+    def _meant_to_expire(each: Judgement) -> bool:
+        return each.rank is Rank.ON_READ or (
+            each.rank is Rank.DEAD and bool(SWEEP.search(each.op.func.name))
+        )
 
     def _of(self, op: Op) -> Judgement | None:
         name = op.name
@@ -195,6 +203,9 @@ class Assurance:
         awaited = self._awaits_answer(op)
         if awaited:
             return self._say(Rank.EVENT, "only when the answer comes", op, awaited[0], awaited[1])
+        streamed = self._after_stream(op)
+        if streamed:
+            return self._say(Rank.STRAIGHT, f"only at the end of {func.name}()", op, func, streamed)
         if self._on_read(op):
             return self._say(Rank.ON_READ, f"only when {func.name}() meets it expired", op)
         return self._reach.reached(op, op.frames, func, 0)
@@ -223,6 +234,18 @@ class Assurance:
             ):
                 return func, ways
         return None
+
+    def _after_stream(self, op: Op) -> list[Way]:
+        """
+        Return the ways out of a generator, or of a connection's handler, before it removes.
+        """
+        func = op.func
+        if any(frame.kind in {FINALLY, EXCEPT} for frame in op.frames):
+            return []
+        handles = any(STREAM.search(name) or STREAM.search(of) for name, of in func.fact.parameters)
+        if not func.fact.flags & YIELDS and not (handles and func.fact.flags & ASYNC):
+            return []
+        return [way for way in self._effects.before(func, {op.line}, 0) if not way.weak]
 
     def _key_differs(self, op: Op) -> bool:
         added = self._effects.adders[id(op.func)].key

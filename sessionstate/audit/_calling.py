@@ -133,7 +133,9 @@ class Calls:
         """
         found = self._shared.get(name)
         if found is None:
-            owners = (self.project.type_of(m) for m in self.project.named[name] if self._is_method(m))
+            owners = (
+                self.project.type_of(m) for m in self.project.named[name] if self._is_method(m)
+            )
             families = {id(self.project.lineage(own)[-1]) for own in owners if own is not None}
             found = self._shared[name] = len(families)
         return found

@@ -12,10 +12,8 @@ from sessionstate.audit._events import (
     LATER,
     YIELD,
     Expressions,
-    constructed,
-    dotted,
-    written,
 )
+from sessionstate.audit._nodes import constructed, dotted, written
 
 HEAP = {"heappush": "append", "heappop": "heappop", "insort": "append"}
 DUNDER = {"__setitem__": "[]=", "__delitem__": "del[]", "__getitem__": "[]"}
@@ -89,7 +87,7 @@ def _call(on: Expressions, node: ast.Call) -> str:
     arguments += [f"{k.arg or '**'}={described(on, k.value)}" for k in node.keywords]
     on.calls.add(name if name != "()" else path.rpartition(".")[2].lstrip("@$^").rpartition(">")[2])
     key = on.key(node.args[0]) if node.args else ""
-    value = made_by(node.args[1]) if len(node.args) > 1 else made_by(node.args[0]) if node.args else ""
+    value = made_by(node.args[:2][-1]) if node.args else ""
     if name in HEAP and node.args and isinstance(node.args[0], ast.Name | ast.Attribute):
         item = on.key(node.args[1]) if len(node.args) > 1 else ""
         on.op(arguments[0], HEAP[name], node, item)
@@ -121,7 +119,6 @@ def _by_name(on: Expressions, node: ast.Call) -> str:
 
 def _await(on: Expressions, node: ast.Await) -> str:
     path = on.visit(node.value)
-    on.awaits = True
     on.out.append((AWAIT, node.lineno, path))
     return path
 
@@ -152,7 +149,6 @@ def _comprehension(
     for each in node.generators:
         on.iterate(each.target, each.iter)
         if each.is_async:
-            on.awaits = True
             on.out.append((AWAIT, node.lineno))
         for test in each.ifs:
             on.visit(test)

@@ -56,11 +56,16 @@ def is_harmless(frame: Frame, key: str) -> bool:
     Tell whether a test is about the entry itself.
     """
     branch, guards = frame.detail
-    if guards or not branch:
-        return True
+    return bool(guards) or not branch or is_about_key(frame.text, key)
+
+
+def is_about_key(about: str, key: str) -> bool:
+    """
+    Tell whether the names in a test are those of a key, or of one thing that goes with it.
+    """
     asked = [
         name
-        for name in frame.text.split()
+        for name in about.split()
         if name not in {"None", "len", "self", "cls", "isinstance"}
     ]
     named = set(re.split(r"\W+", key))

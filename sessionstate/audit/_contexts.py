@@ -18,6 +18,9 @@ WITHIN: Final = "with"
 DEFERRED: Final = "later"
 BODY: Final = "try"
 
+PLAIN: Final = frozenset({DO, RETURN, RAISE})
+"""Statements that nothing stands in."""
+
 
 class Frame(NamedTuple):
     """
@@ -53,7 +56,7 @@ def walk(block: Block, frames: tuple[Frame, ...] = ()) -> Iterator[Seen]:
     """
     for statement in block:
         tag, line = statement[0], statement[1]
-        if tag == DO or tag == RETURN or tag == RAISE:  # noqa: PLR1714 - the hot path
+        if tag in PLAIN:
             yield from _seen(statement[2], frames)
         elif tag == IF:
             _, _, events, guards, about, then, otherwise = statement

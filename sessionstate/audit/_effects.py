@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from sessionstate.audit._calling import Calls
-from sessionstate.audit._conditions import is_harmless
+from sessionstate.audit._conditions import is_about_key, is_harmless
 from sessionstate.audit._containers import Kept, Op
 from sessionstate.audit._contexts import AROUND, EXCEPT, TEST, Seen
 from sessionstate.audit._events import OP, Event, called
@@ -154,7 +154,10 @@ class Effects:
         def guarded(path: str) -> bool:
             return self._kept in self._calls.containers.resolve(func, path)[0]
 
-        ways = Ways(effect, guarded).of(func.fact.block(), held=True)
+        def asks(about: str) -> bool:
+            return any(is_about_key(about, op.key) for op in self.removers.values())
+
+        ways = Ways(effect, guarded, asks=asks).of(func.fact.block(), held=True)
         last = max(lines)
         kinds = {"cancelled", "exception", "raise"}
         return [w for w in ways if w.held and w.kind in kinds and begin <= w.line < last]

@@ -30,7 +30,8 @@ import ast
 from collections.abc import Callable
 from typing import Any, Final
 
-from sessionstate.audit._vocabulary import MAPS, RANDOM
+from sessionstate.audit._nodes import dotted, written
+from sessionstate.audit._vocabulary import RANDOM
 
 OP: Final = "o"
 AWAIT: Final = "w"
@@ -41,113 +42,13 @@ Event = tuple[Any, ...]
 
 LONGEST_KEY: Final = 60
 FRESH: Final = frozenset({"id", "hash"})
-WRAPS: Final = frozenset({"str", "int", "tuple", "bytes", "cast", "repr", "frozenset", "float"})
-
-
-def constructed(node: ast.expr | None) -> str:
-    """
-    Return the kind of container that *node* makes, such as ``dict``; else an empty string.
-    """
-    match node:
-        case ast.Dict() | ast.DictComp():
-            return "dict"
-        case ast.Set() | ast.SetComp():
-            return "set"
-        case ast.List() | ast.ListComp():
-            return "list"
-        case ast.Call(func=func):
-            return _called(node, func)
-        case ast.BoolOp(values=values):
-            return next((kind for each in values if (kind := constructed(each))), "")
-        case ast.IfExp(body=body, orelse=orelse):
-            return constructed(body) or constructed(orelse)
-        case _:
-            return ""
-
-
-def _called(node: ast.Call, func: ast.expr) -> str:
-    if isinstance(func, ast.Subscript):
-        func = func.value
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    if name in {"field", "Field", "PrivateAttr", "ib", "attrib", "Factory"}:
-        factory = next(
-            (k.value for k in node.keywords if k.arg in {"default_factory", "factory"}), None
-        )
-        if factory is None and name == "Factory" and node.args:
-            factory = node.args[0]
-        if isinstance(factory, ast.Lambda):
-            return constructed(factory.body)
-        made = ast.Call(factory, [], []) if factory is not None else None
-        return constructed(made)
-    kind = MAPS.get(name, "")
-    if kind == "deque" and (len(node.args) > 1 or any(_bounds(k) for k in node.keywords)):
-        return "deque(maxlen)"
-    if kind == "defaultdict" and node.args:
-        inner = node.args[0]
-        return f"defaultdict({getattr(inner, 'id', getattr(inner, 'attr', ''))})"
-    return kind
-
-
-def _bounds(keyword: ast.keyword) -> bool:
-    none = isinstance(keyword.value, ast.Constant) and keyword.value.value is None
-    return keyword.arg == "maxlen" and not none
-
-
-def annotated(node: ast.expr | None) -> str:
-    """
-    Return the first name in an annotation that says what a value is: ``Agent`` of ``Agent | None``.
-    """
-    match node:
-        case ast.Name(id=name):
-            return "" if name == "None" else name
-        case ast.Attribute(attr=attr):
-            return attr
-        case ast.Constant(value=str(text)):
-            try:
-                return annotated(ast.parse(text, mode="eval").body)
-            except SyntaxError:
-                return ""
-        case ast.BinOp(left=left, right=right):
-            return annotated(left) or annotated(right)
-        case ast.Subscript(value=value, slice=inside):
-            name = annotated(value)
-            if name in {"Optional", "Union", "Annotated", "ClassVar", "Final"}:
-                first = inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
-                return annotated(first)
-            return name
-        case _:
-            return ""
-
-
-def dotted(node: ast.expr) -> str:
-    """
-    Return *node* as dotted text, as well as it can be told.
-    """
-    match node:
-        case ast.Name(id=name):
-            return name
-        case ast.Attribute(value=value, attr=attr):
-            return f"{dotted(value)}.{attr}"
-        case ast.Call(func=func):
-            return f"{dotted(func)}()"
-        case ast.Subscript(value=value, slice=ast.Constant(value=str(key))):
-            return f"{dotted(value)}.{key}"
-        case ast.Subscript(value=value):
-            return f"{dotted(value)}[]"
-        case ast.Await(value=value):
-            return dotted(value)
-        case _:
-            return ""
-
-
-def written(node: ast.Constant) -> str:
-    """
-    Return a constant as it is written.
-    """
-    try:
-        return repr(node.value)
-    except ValueError:
-        return "a long number"  # the interpreter refuses to write it
+WRAPS: Final = frozenset(
+    {
+        *("str", "int", "tuple", "bytes", "cast", "repr", "frozenset", "float"),
+        *("lower", "strip", "upper", "decode", "encode"),
+    }
+)
+PICKS: Final = frozenset({"get", "hex", "format", "hexdigest"})
 
 
 def called(event: Event) -> str:
@@ -175,7 +76,6 @@ class Expressions:
         """Local names that are one of several constant strings."""
         self.out: list[Event] = []
         self.calls: set[str] = set()
-        self.awaits = False
         self.yields = False
         self.raises = False
 
@@ -198,7 +98,7 @@ class Expressions:
         self,
         path: str,
         name: str,
-        node: ast.AST,
+        node: ast.expr | ast.stmt,
         key: str = "",
         arguments: tuple[str, ...] = (),
         *,
@@ -207,7 +107,7 @@ class Expressions:
         """
         Append an operation on each container that *path* may mean.
         """
-        line, column = node.lineno, node.col_offset + 1  # type: ignore[attr-defined]
+        line, column = node.lineno, node.col_offset + 1
         for one in path.split("|"):
             self.out.append((OP, one, name, line, column, key, arguments, value))
 
@@ -245,29 +145,8 @@ class Expressions:
                 return f"a:{dotted(node)}"[:LONGEST_KEY]
             case ast.Await(value=value) | ast.NamedExpr(value=value) | ast.Starred(value=value):
                 return self.key(value, depth + 1)
-            case ast.Call(func=func, args=args):
-                name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-                if name == "type":
-                    return "b:type"
-                if name == "next":
-                    first = args[0] if args else None
-                    oldest = isinstance(first, ast.Call) and getattr(first.func, "id", "") == "iter"
-                    return "u:next(iter)" if oldest else "u:next()"
-                if name in FRESH or RANDOM.search(name):
-                    return f"u:{dotted(node)}"[:LONGEST_KEY]
-                if (name in WRAPS or name in {"lower", "strip", "upper", "decode", "encode"}) and (
-                    args or isinstance(func, ast.Attribute)
-                ):
-                    inner = args[-1] if args else func.value  # type: ignore[attr-defined]
-                    return self.key(inner, depth + 1)
-                if isinstance(func, ast.Attribute) and name in {
-                    "get",
-                    "hex",
-                    "format",
-                    "hexdigest",
-                }:
-                    return f"a:{dotted(func.value)}.{_constant(args)}"[:LONGEST_KEY]
-                return f"r:{dotted(node)}"[:LONGEST_KEY]
+            case ast.Call():
+                return self._result(node, depth)
             case (
                 ast.Tuple(elts=parts)
                 | ast.List(elts=parts)
@@ -292,6 +171,27 @@ class Expressions:
                 return f"a:{dotted(value)}"[:LONGEST_KEY]
             case _:
                 return "r:"
+
+    def _result(self, node: ast.Call, depth: int) -> str:
+        """
+        Say where the result of a call comes from, as `key` does.
+        """
+        func, args = node.func, node.args
+        on = func.value if isinstance(func, ast.Attribute) else None
+        name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+        if name == "type":
+            return "b:type"
+        if name == "next":
+            first = args[0] if args else None
+            oldest = isinstance(first, ast.Call) and getattr(first.func, "id", "") == "iter"
+            return "u:next(iter)" if oldest else "u:next()"
+        if name in FRESH or RANDOM.search(name):
+            return f"u:{dotted(node)}"[:LONGEST_KEY]
+        if name in WRAPS and (args or on is not None):
+            return self.key(args[-1] if args else on, depth + 1)
+        if on is not None and name in PICKS:
+            return f"a:{dotted(on)}.{_constant(args)}"[:LONGEST_KEY]
+        return f"r:{dotted(node)}"[:LONGEST_KEY]
 
     def _origin_of(self, name: str) -> str:
         scope: Expressions | None = self

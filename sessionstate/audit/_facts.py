@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import ast
 import marshal
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sessionstate.audit._events import Expressions, annotated, dotted
+from sessionstate.audit._events import LATER, OP, Event, Expressions
 from sessionstate.audit._lowering import Block, Lowering
+from sessionstate.audit._nodes import annotated, dotted
 from sessionstate.audit._vocabulary import GROW, SHRINK
 
 FORMAT: Final = 1
@@ -23,7 +25,13 @@ RAISES: Final = 8
 """It raises an error of its own."""
 
 MODULE: Final = "<module>"
+PLAIN: Final = frozenset({"~", "=", ""})
+"""How an argument begins that is no path."""
+
 NOTED: Final = GROW | SHRINK | {"=", "=filter", "[:]=", "del", "[]"}
+
+
+Make = tuple[str, str, int, int, str]
 
 
 class Function(NamedTuple):
@@ -43,7 +51,7 @@ class Function(NamedTuple):
     """The last names of what it calls, passes on or looks up."""
     touches: tuple[tuple[str, str], ...]
     """Each path with what is done to it, as far as that may be a container."""
-    makes: tuple[tuple[str, str, int, int, str], ...]
+    makes: tuple[Make, ...]
     """Each path that is set to a container or an instance: path, kind, line, column, instance."""
     code: bytes
     """Its block, marshalled."""
@@ -59,7 +67,8 @@ class Function(NamedTuple):
         """
         Return what it does.
         """
-        return marshal.loads(self.code)  # noqa: S302 - made here, or read from a checked cache
+        block: Block = marshal.loads(self.code)  # noqa: S302 - made here, or read from a checked cache
+        return block
 
 
 class Class(NamedTuple):
@@ -88,8 +97,9 @@ class Facts:
         """
         Return it as bytes.
         """
-        classes, functions = map(tuple, self.classes), map(tuple, self.functions)
-        return marshal.dumps((self.lines, self.imports, tuple(classes), tuple(functions)))
+        classes = tuple(tuple(each) for each in self.classes)
+        functions = tuple(tuple(each) for each in self.functions)
+        return marshal.dumps((self.lines, self.imports, classes, functions))  # type: ignore[arg-type]
 
     @classmethod
     def read(cls, stored: bytes) -> Facts:
@@ -111,7 +121,19 @@ def facts_of(source: str | bytes, path: str) -> Facts:
         RecursionError: If it is nested too deeply.
     """
     tree = ast.parse(source, path)
-    return Collector().collect(tree, source.count("\n" if isinstance(source, str) else b"\n") + 1)  # type: ignore[arg-type]
+    ends = source.count("\n") if isinstance(source, str) else source.count(b"\n")
+    return Collector().collect(tree, ends + 1)
+
+
+class Head(NamedTuple):
+    """
+    What a definition says before its body.
+    """
+
+    line: int
+    flags: int = 0
+    decorators: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 class Collector:
@@ -129,33 +151,24 @@ class Collector:
         Return the facts of a parsed file.
         """
         on = Lowering(MODULE, None, "module", "")
-        self._finish(on, on.block(tree.body), 1, 0, (), ())
+        self._finish(on, tree.body, Head(1))
         return Facts(lines, self._imports, tuple(self._classes), tuple(self._functions))
 
-    def _finish(
-        self,
-        on: Lowering,
-        block: Block,
-        line: int,
-        flags: int,
-        decorators: tuple[str, ...],
-        parameters: tuple[tuple[str, str], ...],
-    ) -> None:
+    def _finish(self, on: Lowering, body: list[ast.stmt], head: Head) -> None:
+        block = on.block(body)
         self._imports.update(on.imports)
-        flags |= (YIELDS if on.yields else 0) | (RAISES if on.raises else 0)
         touches: dict[tuple[str, str], None] = {}
-        makes: list[tuple[str, str, int, int, str]] = []
-        calls = on.calls
-        _note(block, touches, makes, calls)
+        makes: list[Make] = []
+        _note(on.happened, touches, makes, on.calls)
         self._functions.append(
             Function(
                 on.qualname,
                 on.cls,
-                line,
-                flags,
-                decorators,
-                parameters,
-                tuple(sorted(calls)),
+                head.line,
+                head.flags | (YIELDS if on.yields else 0) | (RAISES if on.raises else 0),
+                head.decorators,
+                head.parameters,
+                tuple(sorted(on.calls)),
                 tuple(touches),
                 tuple(makes),
                 marshal.dumps(block),
@@ -175,7 +188,7 @@ class Collector:
         decorators = tuple(dotted(each) for each in node.decorator_list)
         self._classes.append(Class(qualname, node.lineno, bases, decorators))
         on = Lowering(qualname, outer, "class", qualname)
-        self._finish(on, on.block(node.body), node.lineno, 0, decorators, ())
+        self._finish(on, node.body, Head(node.lineno, 0, decorators))
 
     def _function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, outer: Lowering, cls: str
@@ -194,17 +207,14 @@ class Collector:
                 known = name[:1].isupper() and name not in {"Any", "None", "Callable"}
                 on.paths[each.arg] = f"%{name}" if known else f"${each.arg}"
                 on.origins[each.arg] = f"p:{each.arg}|{name}" if name else f"p:{each.arg}"
-        method = isinstance(outer, Lowering) and outer.kind == "class" and not static
-        if method and given:
+        if outer.kind == "class" and not static and given:
             on.paths[given[0].arg] = "self"
         flags = ASYNC if isinstance(node, ast.AsyncFunctionDef) else 0
         parameters = tuple(
             (each.arg, annotated(each.annotation)) for each in (*given, *node.args.kwonlyargs)
         )
-        body = on.block(node.body)
-        self._finish(
-            on, body, node.lineno, flags | (STATIC if static else 0), decorators, parameters
-        )
+        head = Head(node.lineno, flags | (STATIC if static else 0), decorators, parameters)
+        self._finish(on, node.body, head)
 
 
 def _within(outer: Lowering, name: str) -> str:
@@ -216,39 +226,38 @@ def _decorator(node: ast.expr) -> str:
     if isinstance(node, ast.Call):
         for each in node.args[:1]:
             if isinstance(each, ast.Constant):
-                text += f" {each.value}"
+                text += f" {each.value!s}"
         for keyword in node.keywords:
             if keyword.arg in {"methods", "method", "maxsize"}:
                 text += f" {keyword.arg}={ast.unparse(keyword.value)}"
-    elif text == "":
-        text = "?"
-    return text
+    return text or "?"
 
 
 def _note(
-    block: Any,
+    events: Iterable[Event],
     touches: dict[tuple[str, str], None],
-    makes: list[tuple[str, str, int, int, str]],
+    makes: list[Make],
     calls: set[str],
 ) -> None:
     """
-    Gather which paths a block touches, which it makes, and by name what it passes on.
+    Gather which paths are touched, which are made, and by name what is passed on.
     """
-    for item in block:
-        if type(item) is not tuple or not item:
+    for event in events:
+        if event[0] == LATER:
+            _note(event[2], touches, makes, calls)
+        if event[0] != OP:
             continue
-        if item[0] == "o" and len(item) == 8:  # noqa: PLR2004 - an event
-            _, path, name, line, column, _, arguments, _ = item
-            if name in NOTED:
-                touches[path, name] = None
-                if name == "=" and (arguments[1] or arguments[0][:1] == "%"):
-                    makes.append((path, arguments[1], line, column, arguments[0]))
-                    continue
-            for each in arguments:
-                last = each.rpartition(".")[2] if each[:1] not in ("~", "=", "") else ""
-                if last:
-                    calls.add(last.rpartition("=")[2].lstrip("@$^%").rpartition(">")[2])
-                    if last in SHRINK:
-                        touches[each.rpartition(".")[0].rpartition("=")[2], last] = None
-        else:
-            _note(item, touches, makes, calls)
+        _, path, name, line, column, _, arguments, _ = event
+        if name in NOTED:
+            touches[path, name] = None
+            if name == "=" and (arguments[1] or arguments[0][:1] == "%"):
+                makes.append((path, arguments[1], line, column, arguments[0]))
+                continue
+        for each in arguments:
+            if each[:1] in PLAIN:
+                continue
+            base, _, last = each.rpartition(".")
+            if last:
+                calls.add(last.rpartition("=")[2].lstrip("@$^%").rpartition(">")[2])
+                if last in SHRINK:
+                    touches[base.rpartition("=")[2], last] = None

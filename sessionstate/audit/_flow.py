@@ -11,11 +11,11 @@ practice is told apart by its name; the way out past any other that is not await
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from sessionstate.audit._events import AWAIT, LATER, OP, YIELD, Event
+from sessionstate.audit._events import AWAIT, OP, YIELD, Event
 from sessionstate.audit._lowering import (
     BREAK,
     CONTINUE,
@@ -33,6 +33,9 @@ from sessionstate.audit._vocabulary import SAFE_CALL
 
 EVERYTHING: Final = frozenset({"BaseException"})
 CANCELLED: Final = frozenset({"CancelledError", "get_cancelled_exc_class", "Cancelled"})
+LENGTH: Final = 8
+"""Of an operation: a tuple that begins as one may be something else."""
+
 SUPPRESSES: Final = ("suppress", "contextlib.suppress")
 
 
@@ -93,19 +96,18 @@ class Ways:
         self._found = {}
         out = self._block(block, held)
         if out is not None:
-            last = block[-1][1] if block else 0
-            self._note(Way("end", _last_line(block) or last, out))
+            self._note(Way("end", _last_line(block), out))
         return tuple(self._found)
 
     def _note(self, way: Way) -> None:
         self._found[way] = None
 
-    def _within(self, walk: Callable[[], bool | None]) -> tuple[bool | None, tuple[Way, ...]]:
+    def _inside(self, block: Block, held: bool) -> tuple[bool | None, tuple[Way, ...]]:
         """
-        Walk something, and return how it ends with its ways out, which are not noted yet.
+        Walk *block*, and return how it ends with its ways out, which are not noted yet.
         """
         kept, self._found = self._found, {}
-        out = walk()
+        out = self._block(block, held)
         ways, self._found = tuple(self._found), kept
         return out, ways
 
@@ -125,7 +127,7 @@ class Ways:
                     self._note(Way("exception", event[1], held))
                 taken_here = False
             elif event[0] == YIELD:
-                # Whoever goes over it may stop; into a context manager the error of its body is thrown.
+                # Whoever goes over it may stop; a context manager is thrown its body's error.
                 self._note(Way("exception", event[1], held))
             elif event[0] == OP and self._raises(event):
                 self._note(Way("exception", event[3], held))
@@ -167,20 +169,16 @@ class Ways:
         one = self._block(then, held and False not in absent)
         other = self._block(otherwise, held and True not in absent)
         counted, self.taken = self.taken, self.taken or taken
-        if (
-            held
-            and False in {one, other}
-            and (len(asked) > len(absent) or counted or self._asks(about))
-        ):
+        entry = counted or any(path.endswith(".*") for _, path in guards) or self._asks(about)
+        if held and False in {one, other} and entry:
             return False  # whether there is an entry, whether it is the one, or is still needed
         return _either(one, other)
 
     def _loop(self, statement: Statement, held: bool) -> bool | None:
-        _, line, events, forever, _, body, otherwise = statement
+        _, _, events, forever, _, body, otherwise = statement
         state = held
         while True:
-            entered = self._events(events, state)
-            out, ways = self._within(lambda start=entered: self._block(body, start))  # type: ignore[misc]
+            out, ways = self._inside(body, self._events(events, state))
             again = _either(out, *(way.held for way in ways if way.kind == "continue"))
             if state or not again:
                 break
@@ -193,36 +191,29 @@ class Ways:
                 self._note(way)
         if forever:
             return left
-        done = _either(state, again, self._events(events, state) if line else None)
-        after = self._block(otherwise, bool(done))
-        return _either(after, left)
+        done = bool(_either(state, again, self._events(events, state)))
+        return _either(self._block(otherwise, done), left)
 
     def _try(self, statement: Statement, held: bool) -> bool | None:
         _, _, body, handlers, otherwise, final = statement
         if final:
             return self._finally(statement, held)
-        out, ways = self._within(lambda: self._block(body, held))
+        out, ways = self._inside(body, held)
+        left = list(ways)
         if out is not None and otherwise:
             out = self._block(otherwise, out)
         for types, _, block in handlers:
-            caught = [way for way in ways if _catches(types, way)]
+            caught = [way for way in left if _catches(types, way)]
             if caught:
-                start = any(way.held for way in caught)
-                out = _either(out, self._block(block, start))
-                ways = tuple(way for way in ways if way not in caught or not _all_of(types, way))
-        for way in ways:
+                out = _either(out, self._block(block, any(way.held for way in caught)))
+                left = [way for way in left if way not in caught or not _all_of(types, way)]
+        for way in left:
             self._note(way)
         return out
 
     def _finally(self, statement: Statement, held: bool) -> bool | None:
-        tag, line, body, handlers, otherwise, final = statement
-        inner = (tag, line, body, handlers, otherwise, ())
-        walk = (
-            (lambda: self._try(inner, held))
-            if handlers or otherwise
-            else lambda: self._block(body, held)
-        )
-        out, ways = self._within(walk)
+        *tried, final = statement
+        out, ways = self._inside(((*tried, ()),), held)
         after: dict[bool, bool | None] = {}
         for start in {way.held for way in ways} | ({out} if out is not None else set()):
             after[start] = self._block(final, start)
@@ -239,11 +230,12 @@ class Ways:
         for text, events in entered:
             before = self.taken
             held = self._events(events, held)
-            exits = exits or (self.taken and not before and self._gives_at_exit(text, events))
+            # What a context manager took it gives back when it is left: it is made for that.
+            exits = exits or (self.taken and not before)
             name, _, types = text.partition(" ")
             if name in SUPPRESSES:
                 caught += tuple(each.rpartition(".")[2] for each in types.split())
-        out, ways = self._within(lambda: self._block(body, held))
+        out, ways = self._inside(body, held)
         for way in ways:
             if caught and _catches(caught, way):
                 out = _either(out, way.held)
@@ -251,12 +243,6 @@ class Ways:
                     continue
             self._note(way._replace(held=False) if exits else way)
         return False if exits and out is not None else out
-
-    def _gives_at_exit(self, text: str, events: Iterable[Event]) -> bool:
-        """
-        Tell whether what a context manager took it gives back when it is left: it is made for that.
-        """
-        return bool(text) or bool(events)
 
 
 WALKS: Final[dict[str, Callable[[Ways, Any, bool], bool | None]]] = {
@@ -328,38 +314,40 @@ def _last_line(block: Block) -> int:
     last = 0
     for statement in block:
         last = max(last, statement[1])
-        for part in statement[2:]:
-            if isinstance(part, tuple) and part and isinstance(part[0], tuple):
-                inner = [each for each in part if each and each[0] in WALKS and len(each) > 1]
-                last = max(last, _last_line(tuple(inner)))
+        for i in BLOCKS.get(statement[0], ()):
+            last = max(last, _last_line(statement[i]))
     return last
 
 
-def flattened(block: Any) -> Iterable[Event]:
+BLOCKS: Final = {IF: (5, 6), LOOP: (5, 6), TRY: (2, 4, 5), WITH: (3,)}
+"""Where in a statement its blocks are, but for those of handlers."""
+
+
+def flattened(block: Iterable[Event]) -> Iterator[Event]:
     """
     Yield each event in *block*, in the order of the source, those of lambdas too.
     """
     for item in block:
-        if type(item) is tuple and item:
-            if item[0] == OP and len(item) == 8:  # noqa: PLR2004 - an event
-                yield item
-            elif item[0] == LATER:
-                yield from flattened(item[2])
-            else:
-                yield from flattened(item)
+        if type(item) is not tuple or not item:
+            continue  # a line or a name
+        if item[0] == OP and len(item) == LENGTH:
+            yield item
+        else:
+            yield from flattened(item)
 
 
-def awaits(block: Any) -> Iterable[Event]:
+def awaits(block: Iterable[Event]) -> Iterator[Event]:
     """
     Yield each await in *block*, with what is awaited, itself or as an argument of what is called.
     """
     before: Event = ()
     for item in block:
-        if type(item) is tuple and item:
-            if item[0] == AWAIT:
-                named = (item[2],) if len(item) > 2 and item[2] else ()  # noqa: PLR2004
-                yield (AWAIT, item[1], *named, *(before[6] if before else ()))
-            elif item[0] == OP and len(item) == 8:  # noqa: PLR2004 - an event
-                before = item
-            else:
-                yield from awaits(item)
+        if type(item) is not tuple or not item:
+            continue  # a line or a name
+        if item[0] == AWAIT:
+            named = filter(None, item[2:])
+            yield (AWAIT, item[1], *named, *(before[6] if before else ()))
+        elif item[0] == OP and len(item) == LENGTH:
+            before = item
+        else:
+            yield from awaits(item)

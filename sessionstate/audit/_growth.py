@@ -128,9 +128,9 @@ class Growth:
             _, path, name, line, _, key, _, _ = seen.event
             if line > op.line or name not in {"in", "[]"} or text_of(key) != text:
                 continue
-            if path.rpartition(".")[2].lstrip("@").isupper():
-                return True
             several, inner = self._containers.resolve(op.func, path)
+            if not several and path.rpartition(".")[2].lstrip("@").isupper():
+                return True
             if (
                 several
                 and not inner

@@ -149,7 +149,7 @@ class Judge:
         if best is not None:
             score += BONUS.get(best.rank, 0.0)
             if best.rank is Rank.ASKED and "Memory" in kept.name:
-                score += 1.5
+                score += 2.5
         confidence = (
             Confidence.HIGH
             if score >= HIGH

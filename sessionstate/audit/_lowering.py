@@ -21,7 +21,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sessionstate.audit._assigning import Assignments
-from sessionstate.audit._events import AWAIT, Event, Expressions, annotated, constructed, dotted
+from sessionstate.audit._events import AWAIT, Event, Expressions
+from sessionstate.audit._nodes import annotated, constructed, dotted
 from sessionstate.audit._vocabulary import MAPS
 
 DO: Final = "E"
@@ -38,7 +39,10 @@ Statement = tuple[Any, ...]
 Block = tuple[Statement, ...]
 
 IN_PLACE: Final[dict[type[ast.operator], str]] = {
-    ast.Sub: "-=", ast.BitAnd: "&=", ast.BitOr: "|=", ast.Add: "+=[]",
+    ast.Sub: "-=",
+    ast.BitAnd: "&=",
+    ast.BitOr: "|=",
+    ast.Add: "+=[]",
 }
 
 
@@ -53,12 +57,15 @@ class Lowering(Assignments):
         self.inner: list[tuple[ast.AST, str]] = []
         """Functions and classes defined within, to be looked at once this one is done."""
         self.imports: dict[str, str] = {}
+        self.happened: list[Event] = []
+        """Everything, in the order of the source."""
 
     def events(self) -> tuple[Event, ...]:
         """
         Take what happened since the last call.
         """
         taken, self.out = tuple(self.out), []
+        self.happened += taken
         return taken
 
     def block(self, body: list[ast.stmt]) -> Block:
@@ -211,7 +218,6 @@ def _if(on: Lowering, node: ast.If) -> Statement | None:
 def _for(on: Lowering, node: ast.For | ast.AsyncFor) -> Statement:
     over = on.iterate(node.target, node.iter)
     if isinstance(node, ast.AsyncFor):
-        on.awaits = True
         on.out.append((AWAIT, node.lineno))
     events = on.events()
     return (LOOP, node.lineno, events, False, over, on.block(node.body), on.block(node.orelse))
@@ -249,7 +255,6 @@ def _with(on: Lowering, node: ast.With | ast.AsyncWith) -> Statement:
             if isinstance(item.optional_vars, ast.Name) and path:
                 on.paths[item.optional_vars.id] = path
         if isinstance(node, ast.AsyncWith):
-            on.awaits = True
             on.out.append((AWAIT, node.lineno))
         text = dotted(item.context_expr)
         if isinstance(item.context_expr, ast.Call):

@@ -41,7 +41,7 @@ DISPATCHED: Final = re.compile(
 )
 
 BEGINS: Final = re.compile(
-    r"^_*(main|amain|async_main|run\w*|serve\w*|start\w*|a?enter_*|lifespan|setup|set_up|on_startup|startup|cli)$"
+    r"^_*(__init__|__post_init__|__new__|init__|new__|main|amain|async_main|run\w*|serve\w*|start\w*|a?enter_*|lifespan|setup|set_up|on_startup|startup|cli)$"
 )
 
 DEEPEST: Final = 5
@@ -103,7 +103,7 @@ class Reach:
             return self.say(Rank.GUARDED, "in a finally, behind another condition", op, func)
         if guarded and whole and (BEGINS.match(func.name) or func.fact.flags & YIELDS):
             return self.say(Rank.SHUTDOWN, f"only the end of {func.name}() empties it", op, func)
-        if guarded:
+        if guarded and (whole or self._adds_here(func)):
             return self._late(op, func, "a finally removes it", frames)
         if depth >= DEEPEST:
             return self.say(Rank.CALLED, "called from afar", op, func)
@@ -112,6 +112,9 @@ class Reach:
             self._asked[key] = None  # while it is being asked
             self._asked[key] = self._called(op, func, depth, whole=whole)
         return self._asked[key]
+
+    def _adds_here(self, func: Func) -> bool:
+        return id(func) in self.effects.adders or self.effects.adds(func)
 
     def _called(self, op: Op, func: Func, depth: int, *, whole: bool) -> Judgement | None:
         """

@@ -16,7 +16,9 @@ from typing import NamedTuple
 from sessionstate.audit import Confidence, Finding, Settings, audit
 
 CORPUS = Path(__file__).parent / "corpus"
-MARK = re.compile(r"#\s*(?:leaks (?P<code>SS\d{3}[a-g]?)(?: info)?|(?P<clean>clean)|counted at .*?):")
+MARK = re.compile(
+    r"#\s*(?:leaks (?P<code>SS\d{3}[a-g]?)(?: info)?|(?P<clean>clean)|counted at .*?):"
+)
 COUNTED = re.compile(r"#\s*counted at ")
 
 
@@ -116,9 +118,13 @@ def main() -> None:
                 )
             for mark, finding in each.found:
                 if mark.code != finding.code:
-                    print(f"other  {mark.code:7} {Path(mark.path).name}:{mark.line} is {finding.code}")
+                    print(
+                        f"other  {mark.code:7} {Path(mark.path).name}:{mark.line} is {finding.code}"
+                    )
     print(f"{len(scores)} cases, {found + missed} leaks, {found} found, {wrong} false alarms")
-    print(f"precision {found / max(1, found + wrong):.3f}, recall {found / max(1, found + missed):.3f}")
+    print(
+        f"precision {found / max(1, found + wrong):.3f}, recall {found / max(1, found + missed):.3f}"
+    )
     print(f"recall of SS002 {sum(partial) / max(1, sum(partial) + sum(partly_missed)):.3f}")
     print(f"named by their rule: {exact} of {found}")
 
