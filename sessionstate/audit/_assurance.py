@@ -15,7 +15,7 @@ from sessionstate.audit._conditions import CALLBACKS, SIZE, is_handed_on, rolls_
 from sessionstate.audit._containers import Kept, Op
 from sessionstate.audit._contexts import AROUND, DEFERRED, EXCEPT, FINALLY, TEST
 from sessionstate.audit._facts import ASYNC, MODULE, YIELDS
-from sessionstate.audit._flow import Effect, Way, awaits
+from sessionstate.audit._flow import Way, awaits
 from sessionstate.audit._project import Func
 from sessionstate.audit._ranks import Judgement, Rank
 from sessionstate.audit._reaching import AT_EXIT, Reach
@@ -56,11 +56,14 @@ class Assurance:
                 if judged.rank is Rank.SURE:
                     break
         best = min(known, key=lambda each: each.rank, default=None)
-        if best is not None and best.rank is Rank.CALLED:
+        if best is not None and best.rank is Rank.CALLED and not self._is_sweep(best.op):
             # Entries that are judged by their age when they are read are meant to go unasked.
             # The same goes for those that a sweep would remove, had it a caller.
             return next((each for each in known if self._meant_to_expire(each)), best)
         return best
+
+    def _is_sweep(self, op: Op) -> bool:
+        return op.name in {"clear", "=", "=filter", "[:]=", "-="} or self._sweeps(op)
 
     @staticmethod
     def _meant_to_expire(each: Judgement) -> bool:
@@ -220,19 +223,17 @@ class Assurance:
                 func is op.func
                 or not given
                 or given[0][:1] not in "$^"
-                or id(func) in self._effects.removers
             ):
                 continue
-            ways = [
-                Way(kind, event[1], held=True)
+            lines = {
+                event[1]
                 for event in awaits(func.fact.block())
                 if event[1] >= write.line and given[0] in event[2:]
-                for kind in ("cancelled", "exception")
-            ]
-            if ways and not any(
-                self._effects.of(s.event, func) is Effect.GIVE for s in self._calls.events(func)
-            ):
-                return func, ways
+            }
+            ways = [w for w in self._effects.ways(func)[1] if w.held and w.line in lines and not w.weak]
+            missed = [way for way in ways if way.kind in {"cancelled", "exception"}]
+            if missed:
+                return func, missed
         return None
 
     def _after_stream(self, op: Op) -> list[Way]:

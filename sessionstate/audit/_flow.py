@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 from sessionstate.audit._events import AWAIT, OP, YIELD, Event
 from sessionstate.audit._lowering import (
     BREAK,
+    CALLED,
     CONTINUE,
     DO,
     IF,
@@ -161,13 +162,16 @@ class Ways:
 
     def _if(self, statement: Statement, held: bool) -> bool | None:
         _, _, events, guards, about, then, otherwise = statement
-        held = self._events(events, held)
+        before, held = held, self._events(events, held)
+        answers = [present for present, path in guards if path == CALLED]
         asked = [(present, path) for present, path in guards if self._guarded(path)]
         absent = {present for present, path in asked if not path.endswith(".*")}
         # Where the container has no such entry, nothing is held.
         taken, self.taken = self.taken, False
-        one = self._block(then, held and False not in absent)
-        other = self._block(otherwise, held and True not in absent)
+        refused = held and not before and bool(answers)  # `if not guard.claim(key): return`
+        one = self._block(then, held and False not in absent and not (refused and not answers[0]))
+        refused = refused and answers[0]
+        other = self._block(otherwise, held and True not in absent and not refused)
         counted, self.taken = self.taken, self.taken or taken
         entry = counted or any(path.endswith(".*") for _, path in guards) or self._asks(about)
         if held and False in {one, other} and entry:

@@ -29,6 +29,8 @@ HIGH: Final = 7.0
 
 MEDIUM: Final = 5.0
 
+CLOCKS: Final = frozenset({"monotonic", "time", "now", "utcnow", "perf_counter", "get_running_loop"})
+
 CAPPED: Final = "its size is limited"
 
 REPLAY: Final = re.compile(r"(?i)seen|replay|nonce|signature|idempot|processed|delivered|dedup")
@@ -108,6 +110,7 @@ class Judge:
         if (
             best is not None
             and best.why == CAPPED
+            and not any(CLOCKS.intersection(op.func.fact.calls) for op in kept.removals())
             and REPLAY.search(kept.attribute)
             and self._strong(kept, writes)
         ):

@@ -31,6 +31,8 @@ LOOP: Final = "L"
 TRY: Final = "T"
 WITH: Final = "W"
 RETURN: Final = "R"
+CALLED: Final = "()"
+"""Stands for a path in a guard, where what is tested is the answer of a call."""
 RAISE: Final = "X"
 BREAK: Final = "B"
 CONTINUE: Final = "C"
@@ -187,8 +189,11 @@ def _guards(on: Lowering, test: ast.expr) -> tuple[tuple[bool, str], ...]:
                 none = isinstance(right, ast.Constant) and right.value is None
                 return ((none, path),)
             return ((True, path),)
-        case ast.Name() | ast.Attribute() | ast.Call() | ast.NamedExpr() | ast.Subscript():
+        case ast.Name() | ast.Attribute() | ast.Call() | ast.NamedExpr() | ast.Subscript() | ast.Await():
             path = on.path_only(test)
+            called = test.value if isinstance(test, ast.Await) else test
+            if not path and isinstance(called, ast.Call):
+                return ((True, CALLED),)
             return ((True, path),) if path and path[0] not in "%$?" else ()
         case _:
             return ()

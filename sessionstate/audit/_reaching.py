@@ -36,6 +36,15 @@ from sessionstate.audit._vocabulary import (
 )
 
 DELETES: Final = re.compile(r"^a?(delete|remove|forget|purge|drop|revoke|discard)(_|$)")
+WEBSOCKET: Final = re.compile(r"websocket|\.ws\b|middleware|lifespan|on_event|task|cron|interval|scheduled|loop")
+ROUTES: Final = re.compile(
+    r"^(Command|CallbackQuery|Message|Conversation|PrefixHandler|Callback)\w*Handler$|^(add_)?(route|get|post"
+    r"|put|delete|patch|url_rule|command|handler|api_route)$|^(Route|path|re_path|url)$"
+)
+MESSAGE: Final = re.compile(
+    r"^_*(receive(_json|_text|d)?|(on_|handle_|process_|dispatch_)?(message|data|datagram|frame|packet"
+    r"|command|request|line|event|update|reply|response|answer|result)s?(_received)?|dispatch|received?)$"
+)
 DISPATCHED: Final = re.compile(
     r"^_*(handle|do|visit|cmd|command|rpc|on|process|action|op|exec|api|async_step)_"
 )
@@ -153,6 +162,8 @@ class Reach:
                 r"^(on|once|subscribe|listen|add_listener|connect|bind|add_handler)", site.handed
             ):
                 return self.say(Rank.EVENT, f"only when {site.handed}() tells", op, func)
+            if ROUTES.search(site.handed) and not whole:
+                return self.say(Rank.EVENT, f"only when {site.handed}() is asked for it", op, func)
             return self.say(Rank.CALLED, f"handed to {site.handed}", op, func)
         if func.fact.qualname == MODULE:
             return self.say(Rank.CALLED, "called at import", op, func)
@@ -221,6 +232,10 @@ class Reach:
             return self.say(Rank.ASKED, f"only when somebody asks for {name}()", op, func)
         if EVENT.match(name):
             return self.say(Rank.EVENT, f"only when {name}() is called", op, func)
+        if MESSAGE.match(name) and not whole:
+            return self.say(Rank.EVENT, "only when a message says so", op, func)
+        if routed and not whole and not WEBSOCKET.search(decorators):
+            return self.say(Rank.EVENT, f"only when {name}() is asked for it", op, func)
         if routed or decorators:
             return self.say(Rank.CALLED, "called by a framework", op, func)
         own = self._calls.project.type_of(func)
