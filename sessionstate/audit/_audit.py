@@ -6,20 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
-from sessionstate.audit import _caches, _listening, _lists, _owning, _spawning
 from sessionstate.audit._baseline import load
 from sessionstate.audit._comments import Comments, comments
 from sessionstate.audit._findings import Accepted, Container, Finding, Problem, Report, Verdict
-from sessionstate.audit._judging import Judge, Outcome
-from sessionstate.audit._keys import Keys
-from sessionstate.audit._messages import finding_of
-from sessionstate.audit._project import Project
-from sessionstate.audit._reading import read
 from sessionstate.audit._settings import Settings
-
-LOCAL_RULES = (_caches, _listening, _spawning, _owning, _lists)
 
 
 def audit(
@@ -49,44 +43,33 @@ def audit(
     .. versionadded:: 0.1
     """
     began = time.perf_counter()
+    # Not above, as `sessionstate --version` would wait for it.
+    from sessionstate.audit._reading import Reading, cache_of  # noqa: PLC0415
+    from sessionstate.audit._remembered import key_of, recall, remember, seen  # noqa: PLC0415
+
     settings = settings or Settings.read(paths[0] if paths else Path.cwd())
-    found = read(paths, settings, progress)
-    project = Project(found.modules)
-    judge = Judge(project, Keys(settings.session_keys, settings.bounded_keys))
-    outcomes = judge.outcomes()
-    reported = [(finding_of(judge, each), each) for each in outcomes if each.code]
-    named = {(f.path, f.container) for f, _ in reported}
-    findings = [f for f, _ in reported]
-    for rule in LOCAL_RULES:
-        findings += [f for f in rule.findings(project, settings) if _is_new(f, named)]
+    with closing(cache_of(settings)) as cache:
+        reading = Reading(paths, settings, cache, progress)
+        judged = recall(cache, key_of(reading.contents, settings), reading.paths)
+        found = reading.finished(facts=judged is None)
+        if judged is None:
+            from sessionstate.audit._deciding import decided  # noqa: PLC0415
+
+            judged = decided(found.modules, seen(settings))
+            remember(cache, key_of(reading.contents, settings), judged)
     sieve = _Sieve(settings)
-    shown, hidden, accepted = sieve.sort(findings)
-    by_place = {(f.path, f.container): f for f in findings}
+    shown, hidden, accepted = sieve.sort(judged.findings)
+    by_place = {(f.path, f.container): f for f in judged.findings}
     return Report(
         tuple(shown),
-        tuple(sorted(_inventory(outcomes, by_place, shown, accepted), key=_by_place)),
+        tuple(_inventory(judged.containers, by_place, shown, accepted)),
         tuple(accepted),
         tuple([*found.problems, *sieve.problems]),
         found.files,
-        found.lines,
+        judged.lines,
         hidden,
         time.perf_counter() - began,
     )
-
-
-def _is_new(finding: Finding, named: set[tuple[str, str]]) -> bool:
-    """
-    Tell whether a container is not reported yet: one finding is enough.
-    """
-    key = finding.path, finding.container
-    if key in named:
-        return False
-    named.add(key)
-    return True
-
-
-def _by_place(container: Container) -> tuple[str, int, str]:
-    return container.defined.path, container.defined.line, container.name
 
 
 class _Sieve:
@@ -150,7 +133,7 @@ class _Sieve:
 
 
 def _inventory(
-    outcomes: Sequence[Outcome],
+    containers: Sequence[Container],
     findings: dict[tuple[str, str], Finding],
     shown: Sequence[Finding],
     accepted: Sequence[Accepted],
@@ -160,24 +143,14 @@ def _inventory(
     """
     open_ones = {id(each) for each in shown}
     reasons = {id(each.finding): each.reason for each in accepted}
-    for outcome in outcomes:
-        kept = outcome.kept
-        if kept.module.is_test:
+    for container in containers:
+        finding = findings.get((container.defined.path, container.name))
+        if finding is None:
+            yield container
             continue
-        finding = findings.get((kept.module.path, kept.name))
-        verdict, reason, code = Verdict.CLEAN, outcome.reason, ""
-        if finding is not None:
-            code, reason = finding.code, finding.message
-            verdict = Verdict.LEAK if id(finding) in open_ones else Verdict.SUSPECT
-            if id(finding) in reasons:
-                verdict, reason = Verdict.ACCEPTED, reasons[id(finding)]
-        yield Container(
-            kept.name,
-            kept.kind,
-            outcome.place,
-            verdict,
-            reason,
-            sum(1 for _ in kept.writes()),
-            sum(1 for _ in kept.removals()),
-            code,
-        )
+        verdict, reason = Verdict.SUSPECT, finding.message
+        if id(finding) in open_ones:
+            verdict = Verdict.LEAK
+        elif id(finding) in reasons:
+            verdict, reason = Verdict.ACCEPTED, reasons[id(finding)]
+        yield replace(container, verdict=verdict, reason=reason, code=finding.code)

@@ -6,6 +6,8 @@ content, interpreter or release is another key, so nothing is ever invalidated. 
 weeks is dropped. SQLite sees to it that two audits at once, or one that is killed, do not spoil the
 file. As `marshal` may crash on what is not its own, each entry has a checksum all the same.
 
+What was judged of all files together, see `_remembered`, stands beside it.
+
 A cache that cannot be used is no error: then there is none.
 """
 
@@ -18,7 +20,7 @@ import zlib
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sessionstate
 from sessionstate.audit._facts import FORMAT
@@ -32,10 +34,17 @@ FILES: Final = {
     ".gitignore": f"{SIGNED}*\n",
     "CACHEDIR.TAG": f"Signature: 8a477f597d28d172789f06886806bc55\n{SIGNED}",
 }
-MAKERS: Final = ("_facts", "_lowering", "_calls", "_events", "_vocabulary", "_reducing")
+MAKERS: Final = (
+    *("_facts", "_lowering", "_assigning", "_calls", "_events", "_nodes"),
+    *("_vocabulary", "_reducing"),
+)
 """The modules that make facts: one may change while somebody forgets to count up `FORMAT`."""
-TABLE: Final = """
-CREATE TABLE IF NOT EXISTS facts(key BLOB UNIQUE, day INTEGER, sum BLOB, data BLOB)
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS facts(key BLOB UNIQUE, day INTEGER, sum BLOB, data BLOB);
+CREATE TABLE IF NOT EXISTS judged(key BLOB UNIQUE, data BLOB);
+"""
+FORGET: Final = """
+DELETE FROM judged WHERE rowid NOT IN (SELECT rowid FROM judged ORDER BY rowid DESC LIMIT ?)
 """
 DAY: Final = 86_400
 KEPT: Final = 14
@@ -44,6 +53,8 @@ NOTED: Final = 3
 """After how many days it is written down that an entry is used."""
 BATCH: Final = 4_000_000
 """How many bytes wait before they are written."""
+JUDGED: Final = 8
+"""Of how many audits it is kept what was judged: of a few folders, each before and after an edit."""
 LARGEST: Final = 512_000_000
 """Above how many bytes only what was used in the last days stays."""
 PATIENCE: Final = 5.0
@@ -83,7 +94,8 @@ class Cache:
         self._today = int(time.time() // DAY)
         self._new: dict[bytes, bytes] = {}
         self._size = 0
-        self._used: list[bytes] = []
+        self._used: set[bytes] = set()
+        self._judged: dict[bytes, bytes] = {}
         if folder is not None and (folder / NAME).is_file():
             self._open(folder)
 
@@ -94,25 +106,27 @@ class Cache:
         """
         return self._base is None
 
+    def has(self, key: bytes) -> bool:
+        """
+        Tell whether something was put under *key*, be it whole or not, and note that it is used.
+        """
+        row = self._row("SELECT day FROM facts WHERE key = ?", key)
+        if row is None:
+            return False
+        self._use(key, row[0])
+        return True
+
     def get(self, key: bytes) -> bytes | None:
         """
         Return what was put under *key*, if it is there and whole.
         """
-        if self._base is None:
-            return None
-        try:
-            select = "SELECT day, sum, data FROM facts WHERE key = ?"
-            row = self._base.execute(select, (key,)).fetchone()
-        except self._failure as error:
-            self._fail(error)
-            return None
+        row = self._row("SELECT day, sum, data FROM facts WHERE key = ?", key)
         if row is None:
             return None
         day, checksum, data = row
         if not isinstance(data, bytes) or _sum(key, data) != checksum:
             return None
-        if day != self._today and not self._today - NOTED < day < self._today:
-            self._used.append(key)
+        self._use(key, day)
         return zlib.decompress(data)
 
     def put(self, key: bytes, facts: bytes) -> None:
@@ -125,16 +139,44 @@ class Cache:
             if self._size > BATCH:
                 self._write()
 
+    def judged(self, key: bytes) -> object:
+        """
+        Return what was kept as judged under *key*, whatever somebody made of it; None if nothing.
+        """
+        row = self._row("SELECT data FROM judged WHERE key = ?", key)
+        return row and row[0]
+
+    def keep_judged(self, key: bytes, data: bytes) -> None:
+        """
+        Keep what was judged under *key*.
+        """
+        if self._folder is not None:
+            self._judged[key] = data
+
     def close(self) -> None:
         """
         Write what is new, drop what is old, and let go of the file.
         """
-        if self._new or self._used:
+        if self._new or self._used or self._judged:
             self._write()
             self._prune()
         if self._base is not None:
             self._base.close()
             self._base = None
+
+    def _row(self, select: str, key: bytes) -> tuple[Any, ...] | None:
+        if self._base is None:
+            return None
+        try:
+            row: tuple[Any, ...] | None = self._base.execute(select, (key,)).fetchone()
+        except self._failure as error:
+            self._fail(error)
+            return None
+        return row
+
+    def _use(self, key: bytes, day: int) -> None:
+        if day != self._today and not self._today - NOTED < day < self._today:
+            self._used.add(key)
 
     def _open(self, folder: Path) -> None:
         try:
@@ -148,7 +190,7 @@ class Cache:
             # A checksum notices what a crash of the whole system may leave behind.
             self._base.execute("PRAGMA synchronous = OFF")
             self._base.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            self._base.execute(TABLE)
+            self._base.executescript(TABLES)
         except self._failure as error:
             self._fail(error)
 
@@ -157,7 +199,8 @@ class Cache:
         Write what waits.
         """
         rows = [(key, self._today, _sum(key, data), data) for key, data in self._new.items()]
-        self._new, self._size = {}, 0
+        judged = list(self._judged.items())
+        self._new, self._size, self._judged = {}, 0, {}
         if self._base is None and self._folder is not None:
             try:
                 _make(self._folder)
@@ -170,6 +213,7 @@ class Cache:
         try:
             with self._base:
                 self._base.executemany("INSERT OR REPLACE INTO facts VALUES(?, ?, ?, ?)", rows)
+                self._base.executemany("INSERT OR REPLACE INTO judged VALUES(?, ?)", judged)
         except self._failure as error:
             self._fail(error)
 
@@ -185,6 +229,7 @@ class Cache:
             with self._base:
                 self._base.executemany("UPDATE facts SET day = ? WHERE key = ?", used)
                 self._base.execute(drop, (self._today - KEPT, self._today + KEPT))
+                self._base.execute(FORGET, (JUDGED,))
                 if self._bytes() > LARGEST:
                     self._base.execute(drop, (self._today - NOTED, self._today))
             self._base.executescript("PRAGMA incremental_vacuum")  # `execute` frees one page

@@ -87,7 +87,7 @@ class Calls:
                 base = event[1] if event[2] != "()" else ""
                 site = Site(caller, event, seen.frames, "")
                 found.setdefault(called(event), []).append((base, site))
-                handed = site._replace(handed="call" if event[2] == "()" else event[2])
+                handed = site._replace(handed=called(event))
                 for argument in event[6]:
                     path = argument.rpartition("=")[2] if argument[:1] not in "~=" else ""
                     base, _, last = path.rpartition(".")
@@ -113,13 +113,13 @@ class Calls:
             return (
                 "." not in target.fact.qualname and found is not None and found[0] is target.module
             )
-        known = self.containers.instance(caller, base)
+        known = self.containers.instances.of(caller, base)
         if known is not None:
             lineage = list(project.lineage(known))
             return own in lineage or known in project.lineage(own)
         if base == "self":
             return False
-        if self.containers.is_foreign(caller, base):
+        if self.containers.instances.is_foreign(caller, base):
             return False
         if target.name not in GENERIC and self._families(target.name) <= SHARED_NAME:
             return True

@@ -11,18 +11,10 @@ from typing import Final, NamedTuple
 
 from sessionstate.audit._contexts import Frame, Seen, walk
 from sessionstate.audit._events import Event
-from sessionstate.audit._facts import MODULE
+from sessionstate.audit._facts import MODULE, Make
+from sessionstate.audit._instances import VAGUE, Instances
 from sessionstate.audit._project import Func, Module, Project, Type
 from sessionstate.audit._vocabulary import GROW, READ, SHRINK
-
-VAGUE: Final = frozenset(
-    {
-        *("data", "items", "values", "children", "args", "headers", "params", "fields", "options"),
-        *("config", "nodes", "state", "attrs", "kwargs", "result", "results", "entries", "parts"),
-        *("lines", "errors", "messages", "tags", "names", "info", "metadata", "properties", "name"),
-    }
-)
-"""Attributes that many classes have: their name alone does not tell whose they are."""
 
 STATE: Final = "state"
 CLOSURE: Final = "closure"
@@ -74,8 +66,8 @@ class Kept:
     owner: Type | None = None
     maker: Func | None = None
     """The function whose local variable it is, of a closure."""
-    ops: list[Op] = field(default_factory=list)
-    escapes: list[Op] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list[Op])
+    escapes: list[Op] = field(default_factory=list[Op])
     """Where it is handed to something unknown, or returned."""
 
     @property
@@ -111,6 +103,15 @@ class Kept:
 
 REMOVES: Final = SHRINK | {"=", "=filter", "[:]=", "del"}
 
+Meant = tuple[tuple[Kept, ...], bool]
+"""The containers that a path may be, and whether a value in them is meant."""
+
+
+def _made(func: Func, make: Make, name: str, scope: str, owner: Type | None = None) -> Kept:
+    _, kind, line, column, _ = make
+    maker = func if scope == CLOSURE else None
+    return Kept(name, kind, scope, func.module, line, column, owner, maker)
+
 
 class Containers:
     """
@@ -124,12 +125,11 @@ class Containers:
         self._attributes: dict[tuple[int, str], Kept] = {}
         self._closures: dict[tuple[int, str], Kept] = {}
         self._named: defaultdict[str, list[Kept]] = defaultdict(list)
-        self._instances: dict[tuple[int, str], tuple[Module, str]] = {}
-        """What class the value of a module's or class's name is of, as its module calls it."""
-        self._attribute_instances: dict[str, tuple[Module, str] | None] = {}
-        """The same by the name of an attribute; None where it is of several classes."""
+        self.instances = Instances(project)
+        self._resolved: dict[tuple[int, str, str], Meant] = {}
         for func in project.functions:
             self._define(func)
+        self._names = frozenset(self._named)
         for func in project.functions:
             self._gather(func)
         for kept in self.all:
@@ -137,183 +137,83 @@ class Containers:
                 self._bind(kept, op)
 
     def _define(self, func: Func) -> None:
-        for path, kind, line, column, value in func.fact.makes:
+        for make in func.fact.makes:
+            path, kind, _, _, value = make
             if value[:1] == "%":
-                self._instance(func, path, value)
+                self.instances.learn(func, path, value)
             if not kind or path[0] == "$" or ".*" in path:
                 continue
             root, _, rest = path.partition(".")
             if root == "self" and rest and "." not in rest:
-                owner = self.project.type_of(func)
-                if owner is not None:
-                    self._attribute(func, owner, rest, kind, line, column)
+                self._attribute(func, rest, make)
             elif root[0] == "^" and not rest:
-                if func.fact.qualname != MODULE:
-                    name = root.rpartition(">")[2]
-                    kept = Kept(name, kind, CLOSURE, func.module, line, column, None, func)
-                    self._closures.setdefault((id(func.module), root), kept)
+                kept = _made(func, make, root.rpartition(">")[2], CLOSURE)
+                self._closures.setdefault((id(func.module), root), kept)
             elif root[0] == "@" and not rest:
-                known = self._globals.get((id(func.module), root[1:]))
-                if known is None:
-                    self._globals[id(func.module), root[1:]] = self._add(
-                        Kept(root[1:], kind, GLOBAL, func.module, line, column)
-                    )
-            elif rest and not self._is_attribute_of_known(func, path):
-                self._state(func, path, kind, line, column)
+                if (id(func.module), root[1:]) not in self._globals:
+                    kept = self._add(_made(func, make, root[1:], GLOBAL))
+                    self._globals[id(func.module), root[1:]] = kept
+            elif rest and self.instances.of(func, path.rpartition(".")[0]) is None:
+                self._state(func, make)
 
-    def _is_attribute_of_known(self, func: Func, path: str) -> bool:
-        base, _, attr = path.rpartition(".")
-        owner = self.instance(func, base)
+    def _attribute(self, func: Func, attr: str, make: Make) -> None:
+        owner = self.project.type_of(func)
         if owner is None:
-            return False
-        self._attribute(func, owner, attr, "dict", 0, 0)
-        return True
-
-    def _attribute(
-        self, func: Func, owner: Type, attr: str, kind: str, line: int, column: int
-    ) -> None:
-        for each in self.project.lineage(owner):
-            if (id(each), attr) in self._attributes:
-                return
-        if line == 0:
             return
-        name = f"{owner.name}.{attr}"
-        kept = Kept(name, kind, ATTRIBUTE, func.module, line, column, owner)
-        self._attributes[id(owner), attr] = self._add(kept)
+        lineage = self.project.lineage(owner)
+        if not any((id(each), attr) in self._attributes for each in lineage):
+            kept = _made(func, make, f"{owner.name}.{attr}", ATTRIBUTE, owner)
+            self._attributes[id(owner), attr] = self._add(kept)
 
-    def _state(self, func: Func, path: str, kind: str, line: int, column: int) -> None:
+    def _state(self, func: Func, make: Make) -> None:
         """
         Note a container that hangs on something of which the class is not known, as ``app.state``.
         """
-        base, _, attr = path.rpartition(".")
+        base, _, attr = make[0].rpartition(".")
         if any(each.scope == STATE for each in self._named.get(attr, ())):
             return
         shown = base.lstrip("@$%").rpartition(">")[2]
         name = f"{shown}{attr}" if attr[0] == "[" else f"{shown}.{attr}"
-        self._add(Kept(name.replace("self.", ""), kind, STATE, func.module, line, column), attr)
+        self._add(_made(func, make, name.replace("self.", ""), STATE), attr)
 
     def _add(self, kept: Kept, attr: str = "") -> Kept:
         self.all.append(kept)
         self._named[attr or kept.attribute].append(kept)
         return kept
 
-    def _instance(self, func: Func, path: str, value: str) -> None:
-        root, _, rest = path.partition(".")
-        found = (func.module, value)
-        if rest:
-            attr = path.rpartition(".")[2]
-            agreed = self._attribute_instances.setdefault(attr, found)
-            if agreed is not None and agreed[1] != value:
-                self._attribute_instances[attr] = None
-        if root == "self" and rest and "." not in rest:
-            owner = self.project.type_of(func)
-            if owner is not None:
-                self._instances.setdefault((id(owner), rest), found)
-        elif root[0] == "@" and not rest:
-            self._instances.setdefault((id(func.module), root[1:]), found)
-        elif root[0] == "^" and not rest:
-            self._instances.setdefault((id(func.module), root), found)
-
-    def instance(self, func: Func, path: str) -> Type | None:
-        """
-        Return the class that what *path* names in *func* is an instance of.
-        """
-        project = self.project
-        root, *rest = path.split(".")
-        kind: Type | None = None
-        if root == "self":
-            kind = project.type_of(func)
-        elif root[:1] == "%":
-            # ``%module.Class`` was split at its dots.
-            while kind is None and root:
-                kind = project.find_type(func.module, root)
-                if kind is None and rest:
-                    root, rest = f"{root}.{rest[0]}", rest[1:]
-                else:
-                    break
-        elif root[:1] == "@":
-            kind, rest = self._global_instance(func.module, root[1:], rest)
-        elif root[:1] == "^":
-            found = self._instances.get((id(func.module), root))
-            kind = project.find_type(*found) if found is not None else None
-        known = kind is not None
-        for attr in rest:
-            kind = self._attribute_type(kind, attr) if kind is not None else None
-        if kind is None and not known and rest:
-            kind = self._by_attribute(rest[-1])
-        return kind
-
-    def _by_attribute(self, attr: str) -> Type | None:
-        """
-        Return the class of what is set to an attribute of that name, if all agree.
-        """
-        found = self._attribute_instances.get(attr)
-        return self.project.find_type(*found) if found is not None and attr not in VAGUE else None
-
-    def is_foreign(self, func: Func, path: str) -> bool:
-        """
-        Tell whether *path* names what another project made.
-        """
-        root = path.partition(".")[0]
-        if root[:1] == "%":
-            return self.project.find_type(func.module, root) is None
-        if root[:1] != "@" or root[1:] in func.module.facts.imports:
-            name = root[1:]
-            return root[:1] == "@" and self.project.imported(func.module, name) is None
-        made = self._instances.get((id(func.module), root[1:]))
-        return made is not None and self.project.find_type(*made) is None
-
-    def _global_instance(
-        self, module: Module, name: str, rest: list[str]
-    ) -> tuple[Type | None, list[str]]:
-        project = self.project
-        direct = project._types.get((id(module), name))
-        if direct is not None:
-            return direct, rest
-        found = self._instances.get((id(module), name))
-        if found is not None:
-            return project.find_type(*found), rest
-        target = project.imported(module, name)
-        if target is None:
-            return None, rest
-        other, what = target
-        if not what and rest:
-            what, rest = rest[0], rest[1:]
-        found = self._instances.get((id(other), what))
-        if found is not None:
-            return project.find_type(*found), rest
-        return project._types.get((id(other), what)), rest
-
-    def _attribute_type(self, kind: Type, attr: str) -> Type | None:
-        for each in self.project.lineage(kind):
-            found = self._instances.get((id(each), attr))
-            if found is not None:
-                return self.project.find_type(*found)
-        return None
-
-    def resolve(self, func: Func, path: str) -> tuple[list[Kept], bool]:
+    def resolve(self, func: Func, path: str) -> Meant:
         """
         Return the containers that *path* may be, and whether a value in them is meant.
         """
         head, star, _ = path.partition(".*")
-        inner = bool(star)
-        root, _, rest = head.partition(".")
-        if not rest:
-            kept = self._whole(func, root)
-            return ([kept] if kept is not None else []), inner
         base, _, attr = head.rpartition(".")
-        owner = self.instance(func, base)
+        if not base:
+            kept = self._whole(func, head)
+            return ((kept,) if kept is not None else ()), bool(star)
+        if attr not in self._named:
+            return (), bool(star)
+        asked = (id(func.module), func.fact.cls, path)
+        found = self._resolved.get(asked)
+        if found is None:
+            found = self._resolved[asked] = tuple(self._hanging(func, base, attr)), bool(star)
+        return found
+
+    def _hanging(self, func: Func, base: str, attr: str) -> list[Kept]:
+        """
+        Return the containers that *attr* of *base* may be.
+        """
+        owner = self.instances.of(func, base)
         if owner is not None:
             for each in self.project.lineage(owner):
                 found = self._attributes.get((id(each), attr))
                 if found is not None:
-                    return [found], inner
+                    return [found]
         if base[:1] == "@" and "." not in base:
             target = self.project.imported(func.module, base[1:])
             if target is not None and not target[1]:
                 found = self._globals.get((id(target[0]), attr))
-                return ([found] if found is not None else []), inner
-        several = self._named.get(attr, [])
+                return [found] if found is not None else []
+        several = self._named[attr]
         if owner is not None and base != "self":
             several = [each for each in several if each.scope == STATE]
         elif owner is not None:
@@ -321,8 +221,8 @@ class Containers:
                 k for k in several if k.owner is not None and owner in self.project.lineage(k.owner)
             ]
         elif attr in VAGUE:
-            return [], inner
-        return [each for each in several if each.scope != GLOBAL], inner
+            return []
+        return [each for each in several if each.scope != GLOBAL]
 
     def _whole(self, func: Func, root: str) -> Kept | None:
         if root[:1] == "@":
@@ -341,10 +241,10 @@ class Containers:
         """
         Note what *func* does to containers.
         """
-        names = self._named
         fact = func.fact
-        touched = any(self.resolve(func, path)[0] for path, _ in fact.touches)
-        if not touched and not any(name in names for name in fact.calls):
+        if self._names.isdisjoint(fact.calls) and not any(
+            self.resolve(func, path)[0] for path, _ in fact.touches
+        ):
             return
         for seen in walk(fact.block()):
             self._note(func, seen)
@@ -361,8 +261,6 @@ class Containers:
                 continue
             # Of several that may be meant, each may be emptied; none is said to grow.
             if len(several) > 1 and (name in GROW or name == "[]"):
-                continue
-            if kept.scope == CLOSURE and kept.maker is None:
                 continue
             kept.ops.append(Op(func, name, seen.event, seen.frames, inner))
         for each in arguments:
@@ -425,7 +323,7 @@ class Containers:
 
 def _initial(kept: Kept, func: Func, seen: Seen) -> bool:
     """
-    Tell whether a rebind is how the container comes to be: in a constructor, or where there is none.
+    Tell whether a rebind is how the container comes to be: in a constructor, or if there is none.
     """
     if seen.event[2] == "=" and func.name in {
         "__init__",

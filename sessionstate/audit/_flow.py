@@ -218,9 +218,10 @@ class Ways:
     def _finally(self, statement: Statement, held: bool) -> bool | None:
         *tried, final = statement
         out, ways = self._inside(((*tried, ()),), held)
-        after: dict[bool, bool | None] = {}
-        for start in {way.held for way in ways} | ({out} if out is not None else set()):
-            after[start] = self._block(final, start)
+        starts = {way.held for way in ways}
+        if out is not None:
+            starts.add(out)
+        after = {start: self._block(final, start) for start in starts}
         for way in ways:
             end = after[way.held]
             if end is not None:
@@ -284,6 +285,9 @@ def _catches(types: tuple[str, ...], way: Way) -> bool:
         return way.type in types or "Exception" in types or way.type not in KNOWN
     return not CANCELLED.issuperset(types)
 
+
+WAITS: Final = frozenset({"wait_for", "shield", "wait"})
+"""What awaits its argument."""
 
 KNOWN: Final = frozenset(
     {
@@ -350,7 +354,7 @@ def awaits(block: Iterable[Event]) -> Iterator[Event]:
             continue  # a line or a name
         if item[0] == AWAIT:
             named = filter(None, item[2:])
-            yield (AWAIT, item[1], *named, *(before[6] if before else ()))
+            yield (AWAIT, item[1], *named, *(before[6] if before and before[2] in WAITS else ()))
         elif item[0] == OP and len(item) == LENGTH:
             before = item
         else:

@@ -5,7 +5,7 @@ What puts ever more into a container: not what is bounded by its keys, or runs o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sessionstate.audit._calling import Calls
@@ -14,15 +14,17 @@ from sessionstate.audit._containers import ATTRIBUTE, REMOVES, Containers, Kept,
 from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._facts import ASYNC, MODULE
 from sessionstate.audit._keys import Domain, Keys
-from sessionstate.audit._lowering import IF
+from sessionstate.audit._lowering import IF, LOOP, RAISE, RETURN, TRY, WITH
 from sessionstate.audit._owners import ROUTE, Lifetime, Owners
-from sessionstate.audit._project import Func, Module, Project
+from sessionstate.audit._project import GENERIC, Func, Module, Project
 from sessionstate.audit._vocabulary import BORROWS, BOUNDED, GROW, SHRINK
 
 STARTS: Final = re.compile(
     r"^_*(main|setup|set_up|create_app|make_app|build_app|lifespan|configure|init_app|load_\w+|register_all)$"
 )
 
+FULL: Final = re.compile(r"(?i)\blen\b.*(max|limit|cap)|(max|limit|cap)\w*.*\blen\b")
+BLOCKS: Final = frozenset({IF, LOOP, TRY, WITH})
 DEEPEST: Final = 3
 
 REGISTRY: Final = re.compile(
@@ -62,6 +64,26 @@ SERVERS: Final = frozenset(
         *("discord", "telegram", "slack_bolt", "pika", "kafka", "zmq", "twisted", "gevent", "trio"),
     }
 )
+
+
+def refusals(func: Func) -> Iterator[str]:
+    """
+    Yield the names in each test of *func* after which it is left.
+    """
+    waiting = list(func.fact.block())
+    while waiting:
+        statement = waiting.pop()
+        if statement[0] == IF:
+            then = statement[5]
+            if then and then[-1][0] in {RETURN, RAISE}:
+                yield statement[4]
+        waiting += [
+            inner
+            for part in statement[2:]
+            if isinstance(part, tuple)
+            for inner in part
+            if isinstance(inner, tuple) and inner and inner[0] in BLOCKS
+        ]
 
 
 class Growth:
@@ -152,11 +174,11 @@ class Growth:
                 if (
                     frame.kind == TEST
                     and kept.attribute in frame.text
-                    and re.search(
-                        r"(?i)\blen\b.*(max|limit|cap)|(max|limit|cap)\w*.*\blen\b", frame.text
-                    )
+                    and FULL.search(frame.text)
                 ):
                     return True
+            if any(FULL.search(about) and kept.attribute in about for about in refusals(op.func)):
+                return True
         return False
 
     def growing(self, kept: Kept) -> list[Op]:
@@ -213,7 +235,7 @@ class Growth:
         Return the domain of what callers give for a key that is the first argument.
         """
         first = [name for name, _ in op.func.fact.parameters if name not in {"self", "cls"}][:1]
-        if first != [text_of(op.key)]:
+        if first != [text_of(op.key)] or op.func.name in GENERIC:
             return None
         sites = [
             s for s in self._calls.sites(op.func) if not s.func.module.is_test and not s.handed

@@ -12,6 +12,7 @@ from typing import Final
 from sessionstate.audit._vocabulary import (
     BOUNDED_ANNOTATION,
     BOUNDED_KEY,
+    MAY_COME,
     MEDIUM_KEY,
     RANDOM,
     REQUEST,
@@ -108,6 +109,8 @@ class Keys:
             return Domain.SESSION
         if origin == "a" and REQUEST.search(snake):
             return Domain.SESSION
+        if origin == "a" and MAY_COME.search(snake):
+            return Domain.LIKELY
         if snake.endswith(".id") or MEDIUM_KEY.search(snake.rpartition(".")[2]):
             return Domain.LIKELY
         return Domain.UNKNOWN

@@ -189,7 +189,14 @@ def _guards(on: Lowering, test: ast.expr) -> tuple[tuple[bool, str], ...]:
                 none = isinstance(right, ast.Constant) and right.value is None
                 return ((none, path),)
             return ((True, path),)
-        case ast.Name() | ast.Attribute() | ast.Call() | ast.NamedExpr() | ast.Subscript() | ast.Await():
+        case (
+            ast.Name()
+            | ast.Attribute()
+            | ast.Call()
+            | ast.NamedExpr()
+            | ast.Subscript()
+            | ast.Await()
+        ):
             path = on.path_only(test)
             called = test.value if isinstance(test, ast.Await) else test
             if not path and isinstance(called, ast.Call):

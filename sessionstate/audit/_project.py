@@ -93,7 +93,7 @@ class Type:
 
     module: Module
     fact: Class
-    methods: dict[str, Func] = field(default_factory=dict)
+    methods: dict[str, Func] = field(default_factory=dict[str, Func])
 
     @property
     def name(self) -> str:
@@ -131,8 +131,9 @@ class Project:
                 if fact.qualname != MODULE:
                     self.named[func.name].append(func)
                 owner = fact.qualname.rpartition(".")[0]
-                if owner and (kind := self._types.get((id(module), owner))) is not None:
-                    kind.methods[func.name] = func
+                found = self._types.get((id(module), owner))
+                if found is not None:
+                    found.methods[func.name] = func
 
     @cached_property
     def callers(self) -> dict[str, list[Func]]:

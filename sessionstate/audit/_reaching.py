@@ -161,7 +161,9 @@ class Reach:
             if re.search(
                 r"^(on|once|subscribe|listen|add_listener|connect|bind|add_handler)", site.handed
             ):
-                return self.say(Rank.EVENT, f"only when {site.handed}() tells", op, func)
+                ours = site.handed in self._calls.project.named
+                rank = Rank.CALLED if ours else Rank.EVENT
+                return self.say(rank, f"only when {site.handed}() tells", op, func)
             if ROUTES.search(site.handed) and not whole:
                 return self.say(Rank.EVENT, f"only when {site.handed}() is asked for it", op, func)
             return self.say(Rank.CALLED, f"handed to {site.handed}", op, func)
@@ -202,7 +204,7 @@ class Reach:
             r"\.(event|on|listen|listener|subscribe\w*|on_event|receiver)\b", f".{decorators}"
         ):
             told = f"{name} {decorators}"
-            if re.search(r"(?i)(^|[ ._])disconnect", told):
+            if re.search(r"(?i)(^|[ ._])(disconnect|connectionstate|close[d ]|ended)", f"{told} "):
                 return self._late(op, func, f"{name}() is owed by the transport")
             return self.say(Rank.EVENT, f"only when {name}() is called", op, func)
         if called and not routed:

@@ -8,11 +8,12 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sessionstate.audit._cache import Cache, key_of
-from sessionstate.audit._files import Source, find
+from sessionstate.audit._files import find
 from sessionstate.audit._findings import Problem
 from sessionstate.audit._project import Module
 from sessionstate.audit._reducing import (
@@ -63,59 +64,114 @@ def read(
     Raises:
         FileNotFoundError: If there is nothing at one of *paths*.
     """
-    found = find(paths, settings)
-    folder = settings.cache_dir or settings.root / FOLDER
-    with closing(Cache(folder if settings.cache else None)) as cache, _no_collector():
-        reading = _Reading(found.sources, settings, cache, progress)
-        reading.run()
-    return reading.result(found.problems)
+    with closing(cache_of(settings)) as cache:
+        return Reading(paths, settings, cache, progress).finished()
 
 
-class _Reading:
+def cache_of(settings: Settings) -> Cache:
     """
-    What was read up to now.
+    Return the cache that *settings* want.
+    """
+    return Cache((settings.cache_dir or settings.root / FOLDER) if settings.cache else None)
+
+
+class Reading:
+    """
+    Reads the files at and below *paths*: at once what their contents are, later what they tell.
+
+    Raises:
+        FileNotFoundError: If there is nothing at one of *paths*.
     """
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        paths: Sequence[str | Path],
         settings: Settings,
         cache: Cache,
-        progress: Progress | None,
+        progress: Progress | None = None,
     ) -> None:
-        self._sources = sources
+        found = find(paths, settings)
+        self._sources = found.sources
         self._include_tests = settings.include_tests
         self._jobs = settings.jobs
         self._cache = cache
         self._progress = progress
         self._next = 0.0
         self._done = 0
+        self._files = len(found.sources)
+        self._keys: dict[int, bytes] = {}
+        self._known: list[int] = []
+        self._sizes: dict[int, int] = {}
         self._modules: dict[int, Module] = {}
-        self._problems: list[Problem] = []
+        self._problems = found.problems
+        with _no_collector():
+            self._look()
 
-    def run(self) -> None:
+    @property
+    def paths(self) -> frozenset[str]:
         """
-        Read all files.
+        The files, as they are shown.
         """
-        sizes: dict[int, int] = {}
+        return frozenset(source.path for source in self._sources)
+
+    @property
+    def contents(self) -> bytes:
+        """
+        A hash of all contents, with the paths and names that they have.
+        """
+        told = blake2b(digest_size=20)
+        for number, key in sorted(self._keys.items()):
+            told.update(ascii((*self._sources[number], key)).encode())
+        return told.digest()
+
+    def finished(self, *, facts: bool = True) -> Read:
+        """
+        Read what is left, and return all; without the modules, if there is no need of *facts*.
+        """
+        with _no_collector():
+            self._reduce()
+            if facts:
+                self._load()
+        if self._progress is not None:
+            self._progress(len(self._sources), len(self._sources))
+        modules = [self._modules[number] for number in sorted(self._modules)] if facts else []
+        lines = sum(each.facts.lines for each in modules)
+        problems = sorted(self._problems, key=lambda each: each.path)
+        return Read(modules, problems, self._files, lines)
+
+    def _look(self) -> None:
+        """
+        Read all files, and reduce those that the cache does not know; or leave that for later.
+        """
         here = self._jobs == 1 or not available()
         for number, source in enumerate(self._sources):
             content = read_file(source.path)
             if isinstance(content, Reduced):
                 self._take(number, content)
-                continue
-            stored = self._cache.get(key_of(content))
-            if stored is not None:
-                self._take(number, Reduced(b"", stored))
-            elif here:
-                self._reduced(number, reduced_content(content, source.path))
             else:
-                sizes[number] = len(content)
+                key = self._keys[number] = key_of(content)
+                if self._cache.has(key):
+                    self._known.append(number)
+                elif here:
+                    self._take(number, reduced_content(content, source.path))
+                else:
+                    self._sizes[number] = len(content)
+                    continue
+            self._count()
+
+    def _reduce(self) -> None:
+        """
+        Reduce what was left for later.
+        """
+        sizes = self._sizes
         for number, one in self._in_processes(sizes):
             del sizes[number]
-            self._reduced(number, one)
+            self._take(number, one)
+            self._count()
         for number in sizes:
-            self._reduced(number, reduced(self._sources[number].path))
+            self._take(number, reduced(self._sources[number].path))
+            self._count()
+        sizes.clear()
 
     def _in_processes(self, sizes: dict[int, int]) -> Iterator[tuple[int, Reduced]]:
         """
@@ -128,42 +184,50 @@ class _Reading:
             with closing(elsewhere(paths, chunks, min(jobs, len(chunks)))) as found:
                 yield from found
 
-    def _reduced(self, number: int, one: Reduced) -> None:
+    def _load(self) -> None:
         """
-        Take what became of a file that the cache did not have.
+        Take from the cache what it knows; it may turn out that it does not.
         """
-        if one.facts:
-            self._cache.put(one.key, one.facts)
-        self._take(number, one)
+        for number in self._known:
+            stored = self._cache.get(self._keys[number])
+            if stored is not None:
+                self._make(number, stored)
+            else:
+                self._take(number, reduced(self._sources[number].path))
 
     def _take(self, number: int, one: Reduced) -> None:
-        source = self._sources[number]
+        """
+        Take what became of a file that the cache does not know.
+        """
+        if one.key:  # it may be another one if the file has just been written
+            self._keys[number] = one.key
+        else:
+            self._keys.pop(number, None)
         if one.facts:
-            facts, seems_test = unpacked(one.facts)
-            is_test = (source.is_test or seems_test) and not source.given
-            module = Module(
-                source.path, source.name, facts, is_test=is_test and not self._include_tests
-            )
-            self._modules[number] = module
+            self._cache.put(one.key, one.facts)
+            self._make(number, one.facts)
         elif one.problem:
-            self._problems.append(Problem(source.path, one.problem, one.line))
+            self._problems.append(Problem(self._sources[number].path, one.problem, one.line))
+        else:
+            self._files -= 1
+
+    def _make(self, number: int, stored: bytes) -> None:
+        source = self._sources[number]
+        facts, seems_test = unpacked(stored)
+        is_test = (source.is_test or seems_test) and not source.given
+        self._modules[number] = Module(
+            source.path, source.name, facts, is_test=is_test and not self._include_tests
+        )
+
+    def _count(self) -> None:
+        """
+        Report progress, now and then.
+        """
         self._done += 1
         now = time.monotonic()
         if self._progress is not None and now >= self._next and self._done < len(self._sources):
             self._next = now + BEAT
             self._progress(self._done, len(self._sources))
-
-    def result(self, problems: Sequence[Problem]) -> Read:
-        """
-        Return all that was read, and *problems* that there were before.
-        """
-        if self._progress is not None:
-            self._progress(len(self._sources), len(self._sources))
-        modules = [self._modules[number] for number in sorted(self._modules)]
-        lines = sum(each.facts.lines for each in modules)
-        files = len(modules) + len(self._problems)
-        both = sorted([*problems, *self._problems], key=lambda each: each.path)
-        return Read(modules, both, files, lines)
 
 
 def _chunks(sizes: dict[int, int]) -> list[list[int]]:

@@ -137,12 +137,16 @@ RANDOM: Final = re.compile(
     re.IGNORECASE,
 )
 REQUEST: Final = re.compile(
-    r"(^|\.)(request|req|websocket|ws|socket|sock|conn|connection|message|msg|event|update|ctx|context"
-    r"|interaction|scope|environ|payload|body|data|params|query_params|headers|cookies|client|peer"
-    r"|session|params|query|frame|packet|envelope|notification|webhook|job|task|inbound|incoming)"
+    r"(^|\.)(request|req|websocket|ws|socket|sock|conn|connection|interaction|scope|environ|headers"
+    r"|cookies|client|peer|session|path_params|query_params|match_info)"
     r"([.\[]|$)"
 )
 """Where a value comes with a request."""
+MAY_COME: Final = re.compile(
+    r"(^|\.)(message|msg|event|update|ctx|context|payload|body|data|params|query|frame|packet|envelope"
+    r"|notification|webhook|job|task|inbound|incoming)([.\[]|$)"
+)
+"""Where a value may come with a request."""
 
 SHORT_OWNER: Final = re.compile(
     r"(Session|Request|(?<!Application)Context|Connection|Visitor|Parser|Builder|Response|Message|Event|Transaction"
