@@ -56,6 +56,8 @@ class Assurance:
                 if judged.rank is Rank.SURE:
                     break
         best = min(known, key=lambda each: each.rank, default=None)
+        if best is not None and best.rank > Rank.CALLED:
+            return next((each for each in known if self._is_dead_sweep(each)), best)
         if best is not None and best.rank is Rank.CALLED and not self._is_sweep(best.op):
             # Entries that are judged by their age when they are read are meant to go unasked.
             # The same goes for those that a sweep would remove, had it a caller.
@@ -66,10 +68,11 @@ class Assurance:
         return op.name in {"clear", "=", "=filter", "[:]=", "-="} or self._sweeps(op)
 
     @staticmethod
-    def _meant_to_expire(each: Judgement) -> bool:
-        return each.rank is Rank.ON_READ or (
-            each.rank is Rank.DEAD and bool(SWEEP.search(each.op.func.name))
-        )
+    def _is_dead_sweep(each: Judgement) -> bool:
+        return each.rank is Rank.DEAD and bool(SWEEP.search(each.op.func.name))
+
+    def _meant_to_expire(self, each: Judgement) -> bool:
+        return each.rank is Rank.ON_READ or self._is_dead_sweep(each)
 
     def _of(self, op: Op) -> Judgement | None:
         name = op.name

@@ -23,6 +23,10 @@ OURS: Final = re.compile(r"#\s*sessionstate:\s*(?P<word>[\w-]*)(?P<rest>.*)", re
 OUR_CODE: Final = re.compile(r"\bSS[0-9]+[a-z]?\b", re.IGNORECASE)
 NEXT: Final = re.compile(r"\s#(?=\s|noqa|type:|pragma)", re.IGNORECASE)
 """Where another comment begins; ``issue #12`` is none."""
+RELEVANT: Final = re.compile(
+    r"sessionstate:|noqa(?![^\S\n]*:)|noqa.*\bSS[0-9]", re.IGNORECASE
+)
+"""Whatever may accept something; to look closer takes long, and most are a linter's."""
 NO_CODE: Final = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
 )
@@ -61,7 +65,7 @@ def comments(source: str) -> Comments:
     its own for the next one.
     """
     found = Comments()
-    if "noqa" not in (lower := source.lower()) and "sessionstate:" not in lower:
+    if RELEVANT.search(source) is None:
         return found
     complaints: list[tuple[int, str]] = []
     for first, last, texts in _statements(source):

@@ -245,7 +245,7 @@ class Judge:
             score += 0.5
         if kept.scope == CLOSURE:
             score -= 0.5
-        if kept.kind == "list":
+        if kept.kind == "list" and not any(text_of(op.key) == "self" for op in writes):
             score -= 1.0
         if domain is not Domain.SESSION and re.search(
             r"(?i)warn|shown|emitted|logged|deprecat|notice|log_|already_", kept.attribute

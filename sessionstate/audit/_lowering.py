@@ -126,7 +126,9 @@ def _in_place(on: Lowering, node: ast.AugAssign) -> Statement | None:
         if not (
             isinstance(node.target.slice, ast.Constant) and isinstance(node.target.slice.value, str)
         ):
-            on.op(base, "[]=", node, on.key(node.target.slice))
+            # Counting down puts nothing in: it finds the entry, or fails.
+            name = "[]" if isinstance(node.op, ast.Sub) else "[]="
+            on.op(base, name, node, on.key(node.target.slice))
     elif (name := IN_PLACE.get(type(node.op))) and (path := on.path_only(node.target)):
         if isinstance(node.target, ast.Name) and path == f"${node.target.id}":
             return on.done(node.lineno)

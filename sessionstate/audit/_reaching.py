@@ -230,7 +230,8 @@ class Reach:
             return self._late(op, func, f"{name}() is owed by the transport")
         if re.match(r"^_*(quit|bye|logout|log_out|kick|leave|sign_?out)(_|$)", name):
             return self.say(Rank.COMMAND, f"only when somebody asks for {name}()", op, func)
-        if not called and not decorators and DELETES.match(name):
+        asked = not called and not decorators and DELETES.match(name)
+        if asked and not self._is_unused(func):
             return self.say(Rank.ASKED, f"only when somebody asks for {name}()", op, func)
         if EVENT.match(name):
             return self.say(Rank.EVENT, f"only when {name}() is called", op, func)

@@ -1,7 +1,7 @@
 """
 How well the audit does on the corpus: precision and recall, by container.
 
-`python -m tests.audit.scoring [-v]`
+`python -m tests.audit.scoring [-v]`, or `nox -s audit`.
 """
 
 from __future__ import annotations
@@ -9,32 +9,30 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sessionstate.audit import Confidence, Finding, Settings, audit
+from sessionstate.audit import Finding, Settings, audit
 
 CORPUS = Path(__file__).parent / "corpus"
-MARK = re.compile(
-    r"#\s*(?:leaks (?P<code>SS\d{3}[a-g]?)(?: info)?|(?P<clean>clean)|counted at .*?):"
-)
-COUNTED = re.compile(r"#\s*counted at ")
+MARK = re.compile(r"# (?P<word>leaks|unseen) (?P<code>SS\d{3}[a-g]?)(?P<info> info)?:")
 
 
 class Marked(NamedTuple):
     """
-    A line of the corpus that says what it is.
+    A line of the corpus that says what leaks there.
     """
 
     path: str
     line: int
     code: str
-    """Empty if it is clean."""
+    unseen: bool
+    """Whether the corpus says that the audit does not see it."""
+    info: bool
+    """Whether it is only a suggestion, which does not count either way."""
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """
     What the audit said of one case.
     """
@@ -43,8 +41,7 @@ class Score:
     found: tuple[tuple[Marked, Finding], ...]
     missed: tuple[Marked, ...]
     wrong: tuple[Finding, ...]
-    """Findings that are at no line that is marked as a leak."""
-    marks: int
+    """Findings at no line that is marked as a leak."""
 
 
 def cases() -> list[Path]:
@@ -66,67 +63,62 @@ def marks(case: Path) -> Iterator[Marked]:
     for file in [case] if case.is_file() else sorted(case.rglob("*.py")):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             if (match := MARK.search(line)) is not None:
-                yield Marked(file.as_posix(), number, match["code"] or "")
+                unseen, info = match["word"] == "unseen", match["info"] is not None
+                yield Marked(file.as_posix(), number, match["code"], unseen, info)
 
 
 def score(case: Path) -> Score:
     """
-    Audit one case by itself, with suggestions counted as findings.
+    Audit one case by itself.
     """
-    settings = Settings(root=CORPUS, cache=False, confidence=Confidence.MEDIUM, jobs=1)
-    report = audit([case], settings=settings)
-    marked = list(marks(case))
-    leaks = [mark for mark in marked if mark.code]
+    leaks = list(marks(case))
     found: dict[Marked, Finding] = {}
     wrong = []
-    for finding in report.findings:
-        lines = {(_path(finding.path), finding.line)}
+    for finding in audit([case], settings=Settings(root=CORPUS, cache=False, jobs=1)).findings:
         places = (*finding.writes, *([finding.defined] if finding.defined else []))
-        lines |= {(_path(place.path), place.line) for place in places}
+        lines = {(_path(place.path), place.line) for place in (finding, *places)}
         hit = next((mark for mark in leaks if (mark.path, mark.line) in lines), None)
-        if hit is not None:
-            found.setdefault(hit, finding)
-        else:
+        if hit is None:
             wrong.append(finding)
-    missed = tuple(mark for mark in leaks if mark not in found)
-    return Score(case.stem, tuple(found.items()), missed, tuple(wrong), len(marked))
+        else:
+            found.setdefault(hit, finding)
+    missed = (mark for mark in leaks if mark not in found and not mark.info)
+    counted = ((mark, finding) for mark, finding in found.items() if not mark.info)
+    return Score(case.stem, tuple(counted), tuple(missed), tuple(wrong))
 
 
 def _path(path: str) -> str:
     return Path(path).resolve().as_posix()
 
 
+def _share(part: int, rest: int) -> float:
+    return part / max(1, part + rest)
+
+
 def main() -> None:
     """
-    Print precision and recall, and, with ``-v``, whatever is wrong.
+    Print precision and recall, and, with ``-v``, whatever is not as marked.
     """
     scores = [score(case) for case in cases()]
-    found = sum(len(each.found) for each in scores)
-    missed = sum(len(each.missed) for each in scores)
-    wrong = sum(len(each.wrong) for each in scores)
-    partial = [m.code[:5] == "SS002" for s in scores for m, _ in s.found]
-    partly_missed = [m.code[:5] == "SS002" for s in scores for m in s.missed]
-    exact = sum(m.code[:5] == f.rule for s in scores for m, f in s.found)
+    found = [each for one in scores for each in one.found]
+    missed = [each for one in scores for each in one.missed]
+    wrong = [each for one in scores for each in one.wrong]
     if "-v" in sys.argv:
-        for each in scores:
-            for mark in each.missed:
-                print(f"missed {mark.code:7} {Path(mark.path).relative_to(CORPUS)}:{mark.line}")
-            for finding in each.wrong:
-                print(
-                    f"wrong  {finding.code:7} {Path(_path(finding.path)).relative_to(CORPUS)}"
-                    f":{finding.line} {finding.container}: {finding.message}"
-                )
-            for mark, finding in each.found:
-                if mark.code != finding.code:
-                    print(
-                        f"other  {mark.code:7} {Path(mark.path).name}:{mark.line} is {finding.code}"
-                    )
-    print(f"{len(scores)} cases, {found + missed} leaks, {found} found, {wrong} false alarms")
-    print(
-        f"precision {found / max(1, found + wrong):.3f}, recall {found / max(1, found + missed):.3f}"
-    )
-    print(f"recall of SS002 {sum(partial) / max(1, sum(partial) + sum(partly_missed)):.3f}")
-    print(f"named by their rule: {exact} of {found}")
+        for mark in missed:
+            print(f"missed {mark.code:7} {Path(mark.path).relative_to(CORPUS)}:{mark.line}")
+        for finding in wrong:
+            print(f"wrong  {finding.code:7} {finding.path}:{finding.line} {finding.message}")
+        for mark, finding in found:
+            if mark.code != finding.code:
+                print(f"other  {mark.code:7} {Path(mark.path).name}:{mark.line} {finding.code}")
+    partly = [mark.code.startswith("SS002") for mark, _ in found].count(True)
+    partly_missed = [mark.code.startswith("SS002") for mark in missed].count(True)
+    exact = sum(mark.code[:5] == finding.rule for mark, finding in found)
+    print(f"{len(scores)} cases, {len(found) + len(missed)} leaks: {len(found)} found")
+    print(f"precision {_share(len(found), len(wrong)):.3f}, {len(wrong)} false alarms")
+    print(f"recall {_share(len(found), len(missed)):.3f}")
+    print(f"recall of SS002 {_share(partly, partly_missed):.3f}")
+    print(f"named by their own rule: {exact} of {len(found)}")
 
 
 if __name__ == "__main__":

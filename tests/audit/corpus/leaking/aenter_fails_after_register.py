@@ -6,7 +6,7 @@ import asyncio
 
 
 class Link:
-    registry: dict[str, Link] = {}  # leaks SS002b: registered before the connect, which may fail
+    registry: dict[str, Link] = {}  # unseen SS002b: registered before the connect, which may fail
 
     def __init__(self, name: str, host: str, port: int):
         self.name = name

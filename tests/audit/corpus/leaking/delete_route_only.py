@@ -5,7 +5,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, status
 from kernels import Kernel, start_kernel
 
 app = FastAPI()
-app.state.kernels = {}  # leaks SS002e: closing the browser deletes nothing
+app.state.kernels = {}  # unseen SS002e: closing the browser deletes nothing
 app.state.specs = {"python": "python3", "r": "R"}  # clean: fixed choices
 
 

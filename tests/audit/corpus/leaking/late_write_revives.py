@@ -2,7 +2,7 @@
 
 import asyncio
 
-transcripts: dict[str, list[str]] = {}  # leaks SS002: dropped in a finally, and made anew by a late write
+transcripts: dict[str, list[str]] = {}  # unseen SS002: dropped in a finally, and made anew by a late write
 _writers: set[asyncio.Task] = set()  # clean: each task discards itself when done
 
 

@@ -12,7 +12,7 @@ class Sandbox:
     last_used: float
 
 
-sandboxes: dict[str, Sandbox] = {}  # leaks SS002b: ping() may raise, and ends the only loop that removes
+sandboxes: dict[str, Sandbox] = {}  # unseen SS002b: ping() may raise, and ends the only loop that removes
 
 
 async def sandbox_for(user_id: str, provider) -> Sandbox:

@@ -5,7 +5,7 @@ import socketio
 sio = socketio.AsyncServer(async_mode="asgi")
 app = socketio.ASGIApp(sio)
 
-guests = {}  # leaks SS002a: written before connect() returns False, removed only in disconnect()
+guests = {}  # unseen SS002a: written before connect() returns False, removed only in disconnect()
 
 
 def allowed(environ, auth):

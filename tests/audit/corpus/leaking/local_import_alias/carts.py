@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 shared = SimpleNamespace(
-    carts={},  # leaks SS001: guests come and go, and their carts stay
+    carts={},  # unseen SS001: guests come and go, and their carts stay
     checkout=set(),  # clean: discarded in a finally in shop.py
     currencies=["EUR", "USD"],  # clean: constant
 )
