@@ -17,7 +17,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["tests", "lint", "typing", "docs", "examples", "wheel"]
+nox.options.sessions = ["tests", "lint", "typing", "docs", "examples", "audit", "wheel"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
@@ -63,6 +63,9 @@ NEWEST = next((v for v in reversed(SUPPORTED) if v in INTERPRETERS), AT_HAND)
 PROGRAMS = ("cli", "demo", "examples", "servers")
 """What the tests are about that run programs."""
 
+EXTRAS = "demo,examples,audit-fix"
+"""What the suite is run with."""
+
 LONG = ("explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
 """What the tests are about that take long, and differ little from one interpreter to the next."""
 
@@ -100,7 +103,7 @@ def tests(session: nox.Session) -> None:
     and those that are `LONG` only on the newest. On the oldest, on Linux, every branch of the core
     has to be taken.
     """
-    install(session, "test", "counting", extras="demo,examples")
+    install(session, "test", "counting", extras=EXTRAS)
     again = PROGRAMS if session.python == NEWEST else (*PROGRAMS, *LONG)
     apart = () if session.python == AT_HAND else again
     oldest = session.python == SUPPORTED[0]
@@ -141,7 +144,7 @@ def typing(session: nox.Session) -> None:
     """
     Two type checkers, and the share of the public face that has types: all of it.
     """
-    install(session, "typing", extras="demo,examples")
+    install(session, "typing", extras=EXTRAS)
     session.run("mypy", *TYPED)
     session.run("pyright", *TYPED)
     session.run("pyright", "--verifytypes", "sessionstate", "--ignoreexternal")
@@ -169,6 +172,18 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session
+def audit(session: nox.Session) -> None:
+    """
+    The audit on its corpus, on this package, which is clean, and on the plain server of the demo.
+    """
+    install(session, extras="cli")
+    session.run("python", "-m", "tests.audit.scoring", *session.posargs)
+    session.run("sessionstate", "audit", "sessionstate")
+    plain = "sessionstate/_cli/demo/plain.py"
+    session.run("sessionstate", "audit", plain, "--statistics", success_codes=[1])
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """
     What things cost, as ratios to their references. Never a test: nothing fails by being slow.
@@ -185,7 +200,7 @@ def stress(session: nox.Session) -> None:
     For example ``nox -s stress -- --budget 10m``, for the scenarios and for the machines each; the
     other options are those of the scenarios' program. The long tests take their five minutes.
     """
-    install(session, "test", extras="demo,examples")
+    install(session, "test", extras=EXTRAS)
     session.run("python", "-m", "tests.stress", *session.posargs)
     parser = argparse.ArgumentParser()
     parser.add_argument("--budget")
@@ -208,7 +223,7 @@ def mutants(session: nox.Session) -> None:
     """
     Defects seeded one at a time into a copy, of which the suite is to find 95 %. It takes long.
     """
-    install(session, "test", extras="demo,examples")
+    install(session, "test", extras=EXTRAS)
     session.run("python", "-m", "tests.mutants", *session.posargs)
 
 

@@ -183,6 +183,7 @@ def _forked() -> None:
         supervisor._thread = 0
         live = supervisor._live
         sessions = [*live.values(), *supervisor._closing.values()]
+        # sessionstate: bounded-by what was open when the process was forked
         _inherited.append(sessions)
         for session in sessions:
             if session._end is None:

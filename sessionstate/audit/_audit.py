@@ -44,11 +44,11 @@ def audit(
     """
     began = time.perf_counter()
     # Not above, as `sessionstate --version` would wait for it.
-    from sessionstate.audit._reading import Reading, cache_of  # noqa: PLC0415
+    from sessionstate.audit._reading import Reading, cache_of, no_collector  # noqa: PLC0415
     from sessionstate.audit._remembered import key_of, recall, remember, seen  # noqa: PLC0415
 
     settings = settings or Settings.read(paths[0] if paths else Path.cwd())
-    with closing(cache_of(settings)) as cache:
+    with no_collector(), closing(cache_of(settings)) as cache:
         reading = Reading(paths, settings, cache, progress)
         judged = recall(cache, key_of(reading.contents, settings), reading.paths)
         found = reading.finished(facts=judged is None)
@@ -64,7 +64,7 @@ def audit(
         tuple(shown),
         tuple(_inventory(judged.containers, by_place, shown, accepted)),
         tuple(accepted),
-        tuple([*found.problems, *sieve.problems]),
+        (*found.problems, *sieve.problems),
         found.files,
         judged.lines,
         hidden,
@@ -87,7 +87,8 @@ class _Sieve:
         Return what to show, how many are hidden, and what is accepted.
         """
         settings = self._settings
-        wanted, accepted = [], []
+        wanted: list[Finding] = []
+        accepted: list[Accepted] = []
         for finding in sorted(findings, key=lambda f: (f.path, f.line, f.column, f.code)):
             if not settings.wants(finding.code, self._relative(finding.path)):
                 continue

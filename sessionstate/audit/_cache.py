@@ -54,7 +54,7 @@ NOTED: Final = 3
 BATCH: Final = 4_000_000
 """How many bytes wait before they are written."""
 JUDGED: Final = 8
-"""Of how many audits it is kept what was judged: of a few folders, each before and after an edit."""
+"""How many audits it is kept of what they judged: of a few folders, before and after an edit."""
 LARGEST: Final = 512_000_000
 """Above how many bytes only what was used in the last days stays."""
 PATIENCE: Final = 5.0

@@ -23,9 +23,7 @@ OURS: Final = re.compile(r"#\s*sessionstate:\s*(?P<word>[\w-]*)(?P<rest>.*)", re
 OUR_CODE: Final = re.compile(r"\bSS[0-9]+[a-z]?\b", re.IGNORECASE)
 NEXT: Final = re.compile(r"\s#(?=\s|noqa|type:|pragma)", re.IGNORECASE)
 """Where another comment begins; ``issue #12`` is none."""
-RELEVANT: Final = re.compile(
-    r"sessionstate:|noqa(?![^\S\n]*:)|noqa.*\bSS[0-9]", re.IGNORECASE
-)
+RELEVANT: Final = re.compile(r"sessionstate:|noqa(?![^\S\n]*:)|noqa.*\bSS[0-9]", re.IGNORECASE)
 """Whatever may accept something; to look closer takes long, and most are a linter's."""
 NO_CODE: Final = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}

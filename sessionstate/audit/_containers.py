@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from sessionstate.audit._contexts import Frame, Seen, walk
+from sessionstate.audit._contexts import Frame, Seen, operations, walk
 from sessionstate.audit._events import Event
 from sessionstate.audit._facts import MODULE, Make
 from sessionstate.audit._instances import VAGUE, Instances
@@ -105,6 +105,12 @@ REMOVES: Final = SHRINK | {"=", "=filter", "[:]=", "del"}
 
 Meant = tuple[tuple[Kept, ...], bool]
 """The containers that a path may be, and whether a value in them is meant."""
+NOTHING: Final[Meant] = ((), False)
+
+ROOTS: Final = frozenset({"@", "^"})
+"""How a path begins that may be a container by itself."""
+PLAIN: Final = frozenset({"~", "=", "%", ""})
+"""How an argument begins that is no container."""
 
 
 def _made(func: Func, make: Make, name: str, scope: str, owner: Type | None = None) -> Kept:
@@ -187,15 +193,13 @@ class Containers:
         """
         head, star, _ = path.partition(".*")
         base, _, attr = head.rpartition(".")
-        if not base:
-            kept = self._whole(func, head)
-            return ((kept,) if kept is not None else ()), bool(star)
-        if attr not in self._named:
-            return (), bool(star)
+        if attr not in self._named if base else head[:1] not in ROOTS:
+            return NOTHING
         asked = (id(func.module), func.fact.cls, path)
         found = self._resolved.get(asked)
         if found is None:
-            found = self._resolved[asked] = tuple(self._hanging(func, base, attr)), bool(star)
+            several = self._hanging(func, base, attr) if base else self._whole(func, head)
+            found = self._resolved[asked] = (tuple(several), bool(star)) if several else NOTHING
         return found
 
     def _hanging(self, func: Func, base: str, attr: str) -> list[Kept]:
@@ -224,18 +228,18 @@ class Containers:
             return []
         return [each for each in several if each.scope != GLOBAL]
 
-    def _whole(self, func: Func, root: str) -> Kept | None:
-        if root[:1] == "@":
-            name = root[1:]
-            found = self._globals.get((id(func.module), name))
-            if found is None:
-                target = self.project.imported(func.module, name)
-                if target is not None:
-                    found = self._globals.get((id(target[0]), target[1]))
-            return found
-        if root[:1] == "^":
-            return self._closures.get((id(func.module), root))
-        return None
+    def _whole(self, func: Func, root: str) -> list[Kept]:
+        """
+        Return the container that a name alone is.
+        """
+        found = self._closures.get((id(func.module), root))
+        if found is None:
+            found = self._globals.get((id(func.module), root[1:]))
+        if found is None:
+            target = self.project.imported(func.module, root[1:])
+            if target is not None:
+                found = self._globals.get((id(target[0]), target[1]))
+        return [found] if found is not None else []
 
     def _gather(self, func: Func) -> None:
         """
@@ -246,8 +250,14 @@ class Containers:
             self.resolve(func, path)[0] for path, _ in fact.touches
         ):
             return
-        for seen in walk(fact.block()):
-            self._note(func, seen)
+        block = fact.block()
+        if any(
+            self.resolve(func, event[1])[0]
+            or any(self._passed(func, each)[1][0] for each in event[6])
+            for event in operations(block)
+        ):
+            for seen in walk(block):
+                self._note(func, seen)
 
     def _note(self, func: Func, seen: Seen) -> None:
         _, path, name, line, _, _, arguments, _ = seen.event
@@ -263,28 +273,32 @@ class Containers:
             if len(several) > 1 and (name in GROW or name == "[]"):
                 continue
             kept.ops.append(Op(func, name, seen.event, seen.frames, inner))
-        for each in arguments:
-            self._passed(func, seen, name, each)
+        for argument in arguments:
+            method, (several, inner) = self._passed(func, argument)
+            for kept in several:
+                op = Op(
+                    func, method or name, seen.event, seen.frames, inner, name if method else ""
+                )
+                if method:
+                    kept.ops.append(op)
+                elif not inner:
+                    kept.escapes.append(op)
 
-    def _passed(self, func: Func, seen: Seen, name: str, argument: str) -> None:
-        text = (
-            argument.partition("=")[2]
-            if "=" in argument[:24] and argument[0] not in "=~"
-            else argument
-        )
-        if text[:1] in ("~", "=", "%", ""):
-            return
+    def _passed(self, func: Func, argument: str) -> tuple[str, Meant]:
+        """
+        Return the containers that an argument may be, or whose method of that name it is.
+        """
+        text = argument
+        if "=" in argument[:24] and argument[0] not in "=~":
+            text = argument.partition("=")[2]
+        if text[:1] in PLAIN:
+            return "", NOTHING
         base, _, last = text.rpartition(".")
         if last in SHRINK or last in READ:
-            several, inner = self.resolve(func, base)
-            for kept in several:
-                kept.ops.append(Op(func, last, seen.event, seen.frames, inner, via=name))
-            if several:
-                return
-        several, inner = self.resolve(func, text)
-        for kept in several:
-            if not inner:
-                kept.escapes.append(Op(func, name, seen.event, seen.frames, inner))
+            meant = self.resolve(func, base)
+            if meant[0]:
+                return last, meant
+        return "", self.resolve(func, text)
 
     def _bind(self, kept: Kept, op: Op) -> None:
         """

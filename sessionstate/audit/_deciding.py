@@ -1,7 +1,7 @@
 """
 All rules, asked about all files together.
 
-This is what takes time, and what imports most, so it is imported only if there is something to judge.
+This takes the most time and imports the most: do so only if there is something to judge.
 """
 
 from __future__ import annotations

@@ -324,6 +324,8 @@ class Growth:
                 continue
             if op.name == "()":
                 called = op.event[1].rpartition(".")[2].lstrip("@")
+                if called[:1].isupper() and self._instances_empty(called):
+                    return f"a {called} empties it"
                 if called in BORROWS or called[:1].isupper():
                     continue
                 if any(t.name == called for t in self._project.named.get(called, ())):
@@ -334,6 +336,17 @@ class Growth:
             if self._empties_argument(op.name):
                 return f"{op.name}() empties it"
         return ""
+
+    def _instances_empty(self, name: str) -> bool:
+        """
+        Tell whether a class of ours takes out of what it was given.
+        """
+        return any(
+            how in SHRINK and path.startswith("self.")
+            for kind in self._project.types.get(name, ())
+            for method in kind.methods.values()
+            for path, how in method.fact.touches
+        )
 
     def _empties_argument(self, name: str) -> bool:
         for func in self._project.named.get(name, ()):

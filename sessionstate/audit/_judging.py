@@ -15,7 +15,7 @@ from sessionstate.audit._assurance import Assurance
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._conditions import text_of
 from sessionstate.audit._containers import CLOSURE, GLOBAL, STATE, Containers, Kept, Op
-from sessionstate.audit._contexts import TEST
+from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._facts import ASYNC
 from sessionstate.audit._findings import Confidence, Place, Severity
 from sessionstate.audit._growth import REGISTRY, Growth
@@ -28,8 +28,6 @@ from sessionstate.audit._vocabulary import LOCK, SEEN
 HIGH: Final = 7.0
 
 MEDIUM: Final = 5.0
-
-CLOCKS: Final = frozenset({"monotonic", "time", "now", "utcnow", "perf_counter", "get_running_loop"})
 
 CAPPED: Final = "its size is limited"
 
@@ -110,7 +108,7 @@ class Judge:
         if (
             best is not None
             and best.why == CAPPED
-            and not any(CLOCKS.intersection(op.func.fact.calls) for op in kept.removals())
+            and all(map(_is_counted, kept.removals()))
             and REPLAY.search(kept.attribute)
             and self._strong(kept, writes)
         ):
@@ -256,7 +254,7 @@ class Judge:
         if all(REGISTRY.match(op.func.name) for op in writes):
             score -= 2.0
         if re.search(
-            r"(?i)(cache|memo|registry|loaded|compiled|templates?|config|schema|types?|handlers?|hooks?|factories|converters|commands|tools|plugins|providers|routes)s?$",
+            r"(?i)(cache|memo|registry|loaded|compiled|templates?|config|schema|types?|handlers?|hooks?|factories|converters|plugins|providers|routes)s?$",
             kept.attribute,
         ):
             score -= 1.0
@@ -278,3 +276,10 @@ class Judge:
             or any(ROUTE.search(f".{d}") for d in site.func.fact.decorators)
             for site in self.calls.sites(func)
         )
+
+
+def _is_counted(op: Op) -> bool:
+    """
+    Tell whether an entry goes because there are too many, and for nothing else.
+    """
+    return any("len" in frame.text.split() for frame in op.frames if frame.kind in {TEST, AROUND})

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sessionstate.audit._containers import Op
-from sessionstate.audit._findings import Exit, Finding, Place
+from sessionstate.audit._findings import Exit, Finding, Place, Severity
 from sessionstate.audit._flow import Way
 from sessionstate.audit._judging import Judge, Outcome
 from sessionstate.audit._ranks import Rank
@@ -26,6 +26,7 @@ ADVICE: Final = {
     "SS002e": "give the entries a deadline as well: most clients never say goodbye",
     "SS002f": "remove the key when what is in it becomes empty",
     "SS002g": "sweep with a task, or use an ExpiringMap, whose entries go unasked",
+    "SS006": "discard it in a done-callback; or let the session own it: s.start_soon(...)",
     "SS007": "forget by time: ReplayGuard refuses when it is full, ExpiringMap forgets after ttl",
     "SS009": "use the session's own lock (`session.lock`), or count its users and remove it with the last",
     "SS010": "sweep with a task, or use an ExpiringMap, whose entries go unasked",
@@ -105,6 +106,10 @@ def _sentence(outcome: Outcome) -> str:
             return f"{name} keeps a key for each collection, though what is in it goes{twin}"
         case "SS002d":
             return f"{name} grows, and {why}, which would remove from it{twin}"
+        case "SS006":
+            return f"{name} keeps each task, also when it has ended{twin}"
+        case "SS007" if outcome.severity is Severity.INFO:
+            return f"{name} forgets what was seen when it is full, not when it is old"
         case "SS007":
             return f"{name} remembers what was seen without a time limit{twin}"
         case "SS009":

@@ -104,7 +104,7 @@ class Reading:
         self._sizes: dict[int, int] = {}
         self._modules: dict[int, Module] = {}
         self._problems = found.problems
-        with _no_collector():
+        with no_collector():
             self._look()
 
     @property
@@ -128,7 +128,7 @@ class Reading:
         """
         Read what is left, and return all; without the modules, if there is no need of *facts*.
         """
-        with _no_collector():
+        with no_collector():
             self._reduce()
             if facts:
                 self._load()
@@ -246,7 +246,7 @@ def _chunks(sizes: dict[int, int]) -> list[list[int]]:
 
 
 @contextmanager
-def _no_collector() -> Iterator[None]:
+def no_collector() -> Iterator[None]:
     """
     Keep the cyclic collector from looking at millions of tuples that are to stay.
     """

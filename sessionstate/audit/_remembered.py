@@ -14,12 +14,13 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from collections.abc import Callable, Container as Among
+from collections.abc import Callable
+from collections.abc import Container as Among
 from dataclasses import fields
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import sessionstate
 from sessionstate.audit._cache import Cache
@@ -185,15 +186,20 @@ def _exit(told: object) -> Exit:
 
 
 def _each(make: Callable[[object], One], told: object) -> tuple[One, ...]:
-    if not isinstance(told, list):
-        raise _WrongError
-    return tuple(map(make, told))
+    return tuple(map(make, _list(told)))
 
 
 def _parts(told: object, number: int) -> list[Any]:
-    if not isinstance(told, list) or len(told) != number:
+    parts = _list(told)
+    if len(parts) != number:
         raise _WrongError
-    return told
+    return parts
+
+
+def _list(told: object) -> list[Any]:
+    if not isinstance(told, list):
+        raise _WrongError
+    return cast("list[Any]", told)
 
 
 def _text(told: object) -> str:

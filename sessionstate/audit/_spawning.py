@@ -185,7 +185,7 @@ def _kept(project: Project, spawn: Spawn, path: str) -> Iterator[Finding]:
         said = f"the process kept in {name} is ended nowhere"
         sureness = Confidence.MEDIUM if serving else Confidence.LOW
         yield _finding(spawn, "SS005", Severity.ERROR, sureness, said, container=name)
-    elif not reaps_kept(project, path):
+    elif not reaps_kept(project, path) and not _class_waits(spawn):
         said = (
             f"the process kept in {name} is killed at line {kills[0].line}, and nobody waits for it"
         )
@@ -194,6 +194,18 @@ def _kept(project: Project, spawn: Spawn, path: str) -> Iterator[Finding]:
         )
         sureness = Confidence.MEDIUM if serving or zombie else Confidence.LOW
         yield _finding(spawn, "SS005c", Severity.WARNING, sureness, said, container=name)
+
+
+def _class_waits(spawn: Spawn) -> bool:
+    """
+    Tell whether the class that keeps a process waits for one, under whatever name.
+    """
+    fact = spawn.func.fact
+    return any(
+        each.cls == fact.cls and {"wait", "communicate"}.intersection(each.calls)
+        for each in spawn.func.module.facts.functions
+        if fact.cls
+    )
 
 
 def _finding(

@@ -97,6 +97,7 @@ class Clients:
             reset(connection)
         else:  # silent, or about to be killed: keep the socket open, and say and read nothing more
             connection.transport.pause_reading()
+            # sessionstate: bounded-by the conversations held, after which the process ends
             self._silent.append(connection)
 
     async def _come_back(self, one: Conversation) -> bool:
