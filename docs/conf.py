@@ -29,7 +29,7 @@ nitpick_ignore_regex = [
     # Nothing is fetched while building, so names of other projects cannot be resolved.
     ("py:.*", r"(?!sessionstate\b).*"),
     # Type variables, and the types of what is private.
-    ("py:class", r"sessionstate\.((containers|testing)\.)?_.*"),
+    ("py:class", r"sessionstate\.((containers|testing|audit)\.)?_.*"),
 ]
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "groupwise"

@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 import pytest
 
 import sessionstate
-from sessionstate import testing
+from sessionstate import audit, testing
 from sessionstate.testing import VirtualClock
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("docs/**/*.md"))
 PAGES = ["README.md", *(page for page in PAGES if "_build" not in page)]
+PAGES += sorted(str(page.relative_to(ROOT)) for page in ROOT.glob("sessionstate/audit/rules/*.md"))
 NEEDED = {"servers.md": ("uvicorn",)}
 """What the blocks of some pages import that only an extra brings."""
 
@@ -127,4 +128,4 @@ def test_every_public_name_is_in_the_reference() -> None:
     """
     reference = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
     described = set(re.findall(r"^\.\. auto\w+:: (\w+)$", reference, re.MULTILINE))
-    assert described == {*sessionstate.__all__, *testing.__all__}
+    assert described == {*sessionstate.__all__, *testing.__all__, *audit.__all__}

@@ -124,7 +124,14 @@ class Calls:
         if target.name not in GENERIC and self._families(target.name) <= SHARED_NAME:
             return True
         # `session.delete()` may be a Session's, or a WebsocketSession's.
-        named = base.replace(".*", "").rpartition(".")[2].strip("$@%?_").rpartition(">")[2].lower().replace("_", "")
+        named = (
+            base.replace(".*", "")
+            .rpartition(".")[2]
+            .strip("$@%?_")
+            .rpartition(">")[2]
+            .lower()
+            .replace("_", "")
+        )
         return len(named) > SHARED_NAME and named.rstrip("s") in own.name.lower()
 
     def _families(self, name: str) -> int:

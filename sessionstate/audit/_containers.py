@@ -133,6 +133,10 @@ class Containers:
         self._named: defaultdict[str, list[Kept]] = defaultdict(list)
         self.instances = Instances(project)
         self._resolved: dict[tuple[int, str, str], Meant] = {}
+        self._never: set[str] = set()
+        """Paths that are no container, wherever they are met: most."""
+        self._plain: set[str] = set()
+        """The same of arguments."""
         for func in project.functions:
             self._define(func)
         self._names = frozenset(self._named)
@@ -191,9 +195,12 @@ class Containers:
         """
         Return the containers that *path* may be, and whether a value in them is meant.
         """
+        if path in self._never:
+            return NOTHING
         head, star, _ = path.partition(".*")
         base, _, attr = head.rpartition(".")
         if attr not in self._named if base else head[:1] not in ROOTS:
+            self._never.add(path)
             return NOTHING
         asked = (id(func.module), func.fact.cls, path)
         found = self._resolved.get(asked)
@@ -251,13 +258,23 @@ class Containers:
         ):
             return
         block = fact.block()
-        if any(
-            self.resolve(func, event[1])[0]
-            or any(self._passed(func, each)[1][0] for each in event[6])
-            for event in operations(block)
-        ):
+        # Most events are about something else: only of the others it matters what they stand in.
+        met = {id(event) for event in operations(block) if self._concerns(func, event)}
+        if met:
             for seen in walk(block):
-                self._note(func, seen)
+                if id(seen.event) in met:
+                    self._note(func, seen)
+
+    def _concerns(self, func: Func, event: Event) -> bool:
+        """
+        Tell whether an event is about a container.
+        """
+        if event[1] not in self._never and self.resolve(func, event[1])[0]:
+            return True
+        arguments = event[6]
+        return not self._plain.issuperset(arguments) and any(
+            self._passed(func, each)[1][0] for each in arguments
+        )
 
     def _note(self, func: Func, seen: Seen) -> None:
         _, path, name, line, _, _, arguments, _ = seen.event
@@ -292,13 +309,18 @@ class Containers:
         if "=" in argument[:24] and argument[0] not in "=~":
             text = argument.partition("=")[2]
         if text[:1] in PLAIN:
+            self._plain.add(argument)
             return "", NOTHING
         base, _, last = text.rpartition(".")
-        if last in SHRINK or last in READ:
+        method = last in SHRINK or last in READ
+        if method:
             meant = self.resolve(func, base)
             if meant[0]:
                 return last, meant
-        return "", self.resolve(func, text)
+        meant = self.resolve(func, text)
+        if text in self._never and (not method or base in self._never):
+            self._plain.add(argument)
+        return "", meant
 
     def _bind(self, kept: Kept, op: Op) -> None:
         """

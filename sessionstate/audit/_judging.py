@@ -146,7 +146,7 @@ class Judge:
             code = "SS002f"
         if code == "SS001":
             code = self._special(kept, writes)
-        severity = Severity.ERROR if code in {"SS001", "SS007"} else Severity.WARNING
+        severity = Severity.ERROR if code in {"SS001", "SS002d", "SS007"} else Severity.WARNING
         if best is not None:
             score += BONUS.get(best.rank, 0.0)
             if best.rank is Rank.ASKED and "Memory" in kept.name:

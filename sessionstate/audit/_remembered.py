@@ -199,7 +199,7 @@ def _parts(told: object, number: int) -> list[Any]:
 def _list(told: object) -> list[Any]:
     if not isinstance(told, list):
         raise _WrongError
-    return cast("list[Any]", told)
+    return cast("list[object]", told)
 
 
 def _text(told: object) -> str:

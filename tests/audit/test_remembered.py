@@ -8,6 +8,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -370,6 +371,31 @@ WRONG: Final[dict[str, object]] = {
     "1 0 5": "1",
 }
 """Changes to what is remembered: what is there instead, by the indices that lead to it."""
+
+
+class TestDeciding:
+    def test_one_finding_a_container(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        What several rules find is told once, by the first of them.
+        """
+        found = look(cache=False).findings[0]
+        assert found.container == "agents"
+        again = [replace(found, code="SS006", rule="SS006"), replace(found, container="others")]
+
+        class Rule:
+            findings = staticmethod(lambda *_: again)
+
+        monkeypatch.setattr(_deciding, "LOCAL_RULES", (Rule, Rule))
+        names = [each.container for each in look(cache=False, confidence="low").findings]
+        assert sorted(names) == sorted({*names, "others"})
+
+    def test_mended_at_once(self) -> None:
+        """
+        A file that is written and audited again in the same process is quoted as it is now.
+        """
+        look()
+        Path("app/chat.py").write_text(CHAT.replace(" = agent\n", " = [agent]\n"))
+        assert look().findings[0].writes[0].text == "agents[session_id] = [agent]"
 
 
 class TestHarm:
