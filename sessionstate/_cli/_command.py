@@ -4,18 +4,44 @@ The group of commands that `sessionstate` consists of.
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 import click
 
-from sessionstate._cli._audit import command as audit
 from sessionstate._cli._ends import INTERRUPTED, CannotRunError
 from sessionstate._cli._extras import require
-from sessionstate._cli._leakcheck import command as leakcheck
 
 FEWEST = 20
 MOST = 100_000
+LATER: Final = {
+    "audit": "sessionstate._cli._audit",
+    "leakcheck": "sessionstate._cli._leakcheck",
+}
+"""Commands by their modules, which take long to import."""
+
+
+class Commands(click.Group):
+    """
+    Imports a command when it is named: `--version` waits for none.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """
+        Return the names of all commands.
+        """
+        return sorted([*super().list_commands(ctx), *LATER])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """
+        Return the command of that name.
+        """
+        if cmd_name not in LATER:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = import_module(LATER[cmd_name]).command
+        return command
 
 
 def installed_version() -> str:
@@ -28,7 +54,7 @@ def installed_version() -> str:
         return "(running from a source tree that is not installed)"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(installed_version(), prog_name="sessionstate")
 def main() -> None:
     """
@@ -95,7 +121,3 @@ def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | 
         raise CannotRunError(f"the demo could not run: {error}") from error
     if not clean:
         raise click.exceptions.Exit(1)
-
-
-main.add_command(leakcheck)
-main.add_command(audit)

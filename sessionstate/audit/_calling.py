@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 from sessionstate.audit._containers import Containers
 from sessionstate.audit._contexts import Frame, Seen, walk
 from sessionstate.audit._events import Event, called
-from sessionstate.audit._facts import MODULE
 from sessionstate.audit._project import GENERIC, Func, Project
 
 SHARED_NAME: Final = 3
@@ -163,9 +162,3 @@ class Calls:
         renamed = event[1].lstrip("@")
         found = self.project.imported(caller.module, renamed) if renamed else None
         return found is not None and found[0] is target.module
-
-    def is_root(self, func: Func) -> bool:
-        """
-        Tell whether nobody in the project calls *func*.
-        """
-        return not self.sites(func) and func.fact.qualname != MODULE

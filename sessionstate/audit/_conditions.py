@@ -34,6 +34,13 @@ CALLBACKS: Final = frozenset(
 """What is handed to these runs in the end."""
 
 
+ENDINGS: Final = re.compile(
+    r"(?i)terminat|close|done|err|fail|succe|complet|ok$|cancel|crash|clean|own|exc|open|state|status"
+    r"|connected|alive|ready|drain|stopp"
+)
+"""What a test asks that is about how something ended, not about whether there is an entry."""
+
+
 def text_of(key: str) -> str:
     return key.partition(":")[2].partition("<")[0].partition("|")[0]
 
@@ -68,12 +75,13 @@ def is_about_key(about: str, key: str) -> bool:
         for name in about.split()
         if name not in {"None", "len", "self", "cls", "isinstance"}
     ]
-    named = set(re.split(r"\W+", key))
+    named = set(re.split(r"\W+", key)) - {"self", "p", "v", "a", "r", "k", "t", "str", "int", ""}
     if set(asked) <= named:
         return True
-    return len(asked) == 1 and not re.search(
-        r"(?i)terminat|close|done|err|fail|succe|complet|ok$|cancel|crash|clean|own|exc", asked[0]
-    )
+    if any(ENDINGS.search(name) for name in asked):
+        return False
+    # `if not any(run.session_id == session_id ...)`: whether somebody still uses the entry.
+    return len(asked) == 1 or bool(named.intersection(asked))
 
 
 def in_one_except(frames: tuple[Frame, ...]) -> bool:

@@ -14,7 +14,7 @@ from sessionstate.audit._events import Event
 from sessionstate.audit._facts import MODULE, Make
 from sessionstate.audit._instances import VAGUE, Instances
 from sessionstate.audit._project import Func, Module, Project, Type
-from sessionstate.audit._vocabulary import GROW, READ, SHRINK
+from sessionstate.audit._vocabulary import COUNT, GROW, READ, SHRINK
 
 STATE: Final = "state"
 CLOSURE: Final = "closure"
@@ -82,7 +82,9 @@ class Kept:
         Yield what puts an entry in.
         """
         for op in self.ops:
-            if not op.inner and (op.name in GROW or (op.name == "[]" and self.creates)):
+            if not op.inner and (op.name in GROW or (op.name in {"[]", COUNT} and self.creates)):
+                yield op
+            elif not op.inner and op.name == COUNT and self.kind == "Counter":
                 yield op
 
     def removals(self) -> Iterator[Op]:

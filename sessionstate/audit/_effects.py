@@ -15,7 +15,7 @@ from sessionstate.audit._events import OP, Event, called
 from sessionstate.audit._facts import MODULE, RAISES
 from sessionstate.audit._flow import Effect, Way, Ways
 from sessionstate.audit._project import GENERIC, Func
-from sessionstate.audit._vocabulary import GROW
+from sessionstate.audit._vocabulary import COUNT, GROW
 
 
 class Effects:
@@ -38,7 +38,8 @@ class Effects:
         path, name = event[1], event[2]
         several, inner = self._calls.containers.resolve(func, path)
         if self._kept in several and not inner:
-            if name in GROW:
+            counts = name == COUNT and (self._kept.creates or self._kept.kind == "Counter")
+            if name in GROW or counts:
                 return Effect.TAKE
             if name in {
                 "pop",

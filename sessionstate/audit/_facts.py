@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from sessionstate.audit._events import LATER, OP, Event, Expressions
 from sessionstate.audit._lowering import Block, Lowering
 from sessionstate.audit._nodes import annotated, dotted
-from sessionstate.audit._vocabulary import GROW, SHRINK
+from sessionstate.audit._vocabulary import COUNT, GROW, SHRINK
 
 FORMAT: Final = 1
 """Counts up whenever stored facts would no longer be understood."""
@@ -28,7 +28,7 @@ MODULE: Final = "<module>"
 PLAIN: Final = frozenset({"~", "=", ""})
 """How an argument begins that is no path."""
 
-NOTED: Final = GROW | SHRINK | {"=", "=filter", "[:]=", "del", "[]"}
+NOTED: Final = GROW | SHRINK | {COUNT, "=", "=filter", "[:]=", "del", "[]"}
 
 
 Make = tuple[str, str, int, int, str]

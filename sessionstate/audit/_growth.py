@@ -23,6 +23,7 @@ STARTS: Final = re.compile(
     r"^_*(main|setup|set_up|create_app|make_app|build_app|lifespan|configure|init_app|load_\w+|register_all)$"
 )
 
+OPENS: Final = re.compile(r"^_*(start(_all|up|_workers)?|__aenter__|on_startup|launch|boot|setup)$")
 FULL: Final = re.compile(r"(?i)\blen\b.*(max|limit|cap)|(max|limit|cap)\w*.*\blen\b")
 BLOCKS: Final = frozenset({IF, LOOP, TRY, WITH})
 DEEPEST: Final = 3
@@ -100,6 +101,7 @@ class Growth:
         self._owners = owners
         self._keys = keys
         self._scripts: dict[int, bool] = {}
+        self._tables: dict[int, bool] = {}
 
     def bounded(self, kept: Kept) -> str:
         if kept.kind == "deque(maxlen)":
@@ -157,13 +159,27 @@ class Growth:
                 several
                 and not inner
                 and several[0] is not kept
-                and not any(
-                    each.func.fact.qualname != MODULE and each.func.name != "__init__"
-                    for each in several[0].writes()
-                )
+                and self._is_table(several[0])
             ):
                 return True
         return False
+
+    def _starts_once(self, op: Op) -> bool:
+        """
+        Tell whether a task is kept that is started once, with its owner.
+        """
+        started = "create_task" in op.key or "ensure_future" in op.key
+        return started and bool(OPENS.match(op.func.name)) and not self._takes_session(op.func)
+
+    def _is_table(self, kept: Kept) -> bool:
+        """
+        Tell whether a container is filled at the start, and not later.
+        """
+        known = self._tables.get(id(kept))
+        if known is None:
+            self._tables[id(kept)] = False  # while it is being asked
+            known = self._tables[id(kept)] = not self._growing_at(kept, kept.writes())
+        return known
 
     def _capped(self, kept: Kept) -> bool:
         """
@@ -211,6 +227,8 @@ class Growth:
                 shared = self._owners.is_shared(kept)
                 if own is kept.owner and op.event[1].startswith("self.") and not shared:
                     continue
+            if self._starts_once(op):
+                continue
             domain = self.domain(kept, op)
             if domain is Domain.BOUNDED or self._at_import(
                 op.func, certain=domain is Domain.SESSION
@@ -265,11 +283,13 @@ class Growth:
         Where a key speaks against it, only what is *certain* counts: it is called by modules.
         """
         name = func.name
+        if func.fact.flags & ASYNC:
+            return False
         if name in {"__init_subclass__", "__set_name__", "__class_getitem__"}:
             return True
         sites = [site for site in self._calls.sites(func) if not site.func.module.is_test]
         if not sites:
-            if func.fact.flags & ASYNC or self._takes_session(func):
+            if self._takes_session(func):
                 return False
             outer = func.fact.qualname.rpartition(".")[0]
             if outer and outer != func.fact.cls and depth < DEEPEST:

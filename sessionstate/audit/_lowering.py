@@ -23,7 +23,7 @@ from typing import Any, Final
 from sessionstate.audit._assigning import Assignments
 from sessionstate.audit._events import AWAIT, Event, Expressions
 from sessionstate.audit._nodes import annotated, constructed, dotted
-from sessionstate.audit._vocabulary import MAPS
+from sessionstate.audit._vocabulary import COUNT, MAPS
 
 DO: Final = "E"
 IF: Final = "I"
@@ -126,9 +126,9 @@ def _in_place(on: Lowering, node: ast.AugAssign) -> Statement | None:
         if not (
             isinstance(node.target.slice, ast.Constant) and isinstance(node.target.slice.value, str)
         ):
-            # Counting down puts nothing in: it finds the entry, or fails.
-            name = "[]" if isinstance(node.op, ast.Sub) else "[]="
-            on.op(base, name, node, on.key(node.target.slice))
+            # Only where a key that is missing counts as 0 does counting put anything in.
+            counts = "[]-=" if isinstance(node.op, ast.Sub) else COUNT
+            on.op(base, counts, node, on.key(node.target.slice))
     elif (name := IN_PLACE.get(type(node.op))) and (path := on.path_only(node.target)):
         if isinstance(node.target, ast.Name) and path == f"${node.target.id}":
             return on.done(node.lineno)

@@ -109,6 +109,8 @@ class Owners:
         inner = [f for f in func.module.facts.functions if f.qualname.startswith(prefix)]
         if any(ROUTE.search(f".{each}") for f in inner for each in f.decorators):
             return Lifetime.LONG
+        if any("wraps" in each for f in inner for each in f.decorators):
+            return Lifetime.LIKELY  # what a decorator keeps lives as long as what it decorates
         if FACTORY.match(func.name.lstrip("_")):
             return Lifetime.LIKELY
         return Lifetime.UNKNOWN

@@ -41,6 +41,7 @@ ROUTES: Final = re.compile(
     r"^(Command|CallbackQuery|Message|Conversation|PrefixHandler|Callback)\w*Handler$|^(add_)?(route|get|post"
     r"|put|delete|patch|url_rule|command|handler|api_route)$|^(Route|path|re_path|url)$"
 )
+VERBS: Final = frozenset({"get", "post", "put", "patch", "delete", "on_get", "on_post", "on_delete"})
 MESSAGE: Final = re.compile(
     r"^_*(receive(_json|_text|d)?|(on_|handle_|process_|dispatch_)?(message|data|datagram|frame|packet"
     r"|command|request|line|event|update|reply|response|answer|result)s?(_received)?|dispatch|received?)$"
@@ -242,6 +243,8 @@ class Reach:
         if routed or decorators:
             return self.say(Rank.CALLED, "called by a framework", op, func)
         own = self._calls.project.type_of(func)
+        if name in VERBS and not whole and self._overrides(func):
+            return self.say(Rank.EVENT, f"only when {name}() is asked for it", op, func)
         if own is not None and self._overrides(func):
             return self.say(Rank.CALLED, "called by its base class", op, func)
         if self._is_unused(func):

@@ -43,6 +43,8 @@ BOUNDED: Final = re.compile(
 GROW: Final = frozenset(
     {"[]=", "setdefault", "add", "append", "appendleft", "insert", "extend", "update", "|=", "+=[]"}
 )
+COUNT: Final = "[]+="
+"""What counts with ``+=`` under a key: it puts an entry in where a missing one counts as 0."""
 SHRINK: Final = frozenset(
     {
         *("del[]", "pop", "popitem", "popleft", "clear", "remove", "discard", "move_to_end!"),

@@ -6,11 +6,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -18,97 +16,12 @@ from sessionstate.audit import _deciding, _remembered
 from sessionstate.audit._audit import audit
 from sessionstate.audit._cache import JUDGED, NAME
 from sessionstate.audit._findings import Confidence, Report, Verdict
-from sessionstate.audit._project import Module
 from sessionstate.audit._remembered import Judged, code
 from sessionstate.audit._settings import Settings
-from sessionstate.audit.formats import as_json, as_sarif, as_text, inventory_as_text
+from tests.audit.remembering import CHAT, EMPTY, forge, judged, kept, look, packed, project
 
-CHAT = """\
-agents = {}
-waiting = {}
-REGIONS = {}
-
-
-async def chat(session_id, agent):
-    agents[session_id] = agent
-    waiting[session_id] = agent
-    await agent.run()
-    del waiting[session_id]
-
-
-class Hub:
-    def __init__(self):
-        self._rooms = {}
-
-    async def join(self, room_ref, peer):
-        self._rooms[room_ref] = peer
-"""
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """
-    Be in a project.
-    """
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/chat.py").write_text(CHAT)
-    (tmp_path / "app/empty.py").write_text("x = 1\n")
-    (tmp_path / "app/broken.py").write_text("x = (\n")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def judged(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """
-    Note of how many modules each judging was.
-    """
-    noted: list[int] = []
-    real = _deciding.decided
-
-    def decided(modules: Sequence[Module], settings: Settings) -> Judged:
-        noted.append(len(modules))
-        return real(modules, settings)
-
-    monkeypatch.setattr(_deciding, "decided", decided)
-    yield noted
-    code.cache_clear()
-
-
-def look(*paths: str, **settings: Any) -> Report:
-    """
-    Audit what is at *paths*.
-    """
-    values: dict[str, Any] = {"jobs": 1, **settings}
-    return audit(paths or ("app",), settings=Settings(**values))
-
-
-def kept() -> list[tuple[bytes, bytes]]:
-    """
-    Return what is remembered, the oldest first.
-    """
-    base = sqlite3.connect(Path(".sessionstate_cache", NAME))
-    try:
-        return base.execute("SELECT key, data FROM judged ORDER BY rowid").fetchall()
-    finally:
-        base.close()
-
-
-def forge(data: object) -> None:
-    """
-    Replace all that is remembered.
-    """
-    base = sqlite3.connect(Path(".sessionstate_cache", NAME))
-    with base:
-        base.execute("UPDATE judged SET data = ?", (data,))
-    base.close()
-
-
-def packed(value: object) -> bytes:
-    """
-    Return *value* as it would be remembered.
-    """
-    return zlib.compress(json.dumps(value).encode())
+__all__ = ["judged", "project"]
+pytestmark = pytest.mark.usefixtures("project", "judged")
 
 
 class TestSame:
@@ -169,11 +82,11 @@ class TestChanges:
     """
 
     @pytest.fixture(autouse=True)
-    def before(self, judged: list[int]) -> Report:
+    def before(self, project: Path, judged: list[int]) -> Report:
         """
         Audit once, and count from there.
         """
-        report = look()
+        report = look(str(project / "app"))
         judged.clear()
         return report
 
@@ -343,36 +256,6 @@ class TestSieve:
         assert given == [Settings(session_keys=("ref",))]
 
 
-EMPTY: Final[list[object]] = [(), (), 0]
-WRONG: Final[dict[str, object]] = {
-    "": [],
-    "0": {},
-    "1": "text",
-    "2": -1,
-    "0 0": [],
-    "0 0 0": "SS009",
-    "0 0 1": "SS999",
-    "0 0 2": "/etc/passwd",
-    "0 0 3": True,
-    "0 0 4": 1.5,
-    "0 0 5": None,
-    "0 0 6": [],
-    "0 0 7": "certain",
-    "0 0 8": 7,
-    "0 0 9": [[1, "end"]],
-    "0 0 12": [],
-    "0 0 13": ["text"],
-    "0 0 10 0 0": ["app/chat.py"],
-    "0 0 10 0 1": 10**30,
-    "0 0 10 0 3": {},
-    "1 0": "12345678",
-    "1 0 2 0": "../secret.py",
-    "1 0 3": "fine",
-    "1 0 5": "1",
-}
-"""Changes to what is remembered: what is there instead, by the indices that lead to it."""
-
-
 class TestDeciding:
     def test_one_finding_a_container(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """
@@ -396,88 +279,6 @@ class TestDeciding:
         look()
         Path("app/chat.py").write_text(CHAT.replace(" = agent\n", " = [agent]\n"))
         assert look().findings[0].writes[0].text == "agents[session_id] = [agent]"
-
-
-class TestHarm:
-    @pytest.mark.parametrize(
-        "data",
-        [
-            None,
-            7,
-            "text",
-            b"",
-            b"garbage",
-            zlib.compress(b"[1,2"),
-            zlib.compress(b"\xff"),
-            zlib.compress(b"[" * 100_000),
-            zlib.compress(b"9" * 10_000),
-            packed(EMPTY)[:-3],
-            packed(EMPTY[:2]),
-            packed({"findings": []}),
-            packed("abc"),
-        ],
-    )
-    def test_garbage(self, judged: list[int], data: object) -> None:
-        """
-        What is no memory is ignored, and replaced.
-        """
-        before = look()
-        forge(data)
-        assert look() == before
-        assert look() == before
-        assert judged == [2, 2]
-
-    @pytest.mark.parametrize(("where", "value"), WRONG.items())
-    def test_wrong(self, judged: list[int], where: str, value: object) -> None:
-        """
-        Neither is one believed of which a single value is wrong, or leads to another file.
-        """
-        before = look()
-        told = [json.loads(zlib.decompress(kept()[0][1]))]
-        path = [0, *map(int, where.split())]
-        inner: Any = told
-        for index in path[:-1]:
-            inner = inner[index]
-        inner[path[-1]] = value
-        forge(packed(told[0]))
-        assert look() == before
-        assert judged == [2, 2]
-
-    def test_too_large(self, judged: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-        """
-        Nor is one that takes too much memory.
-        """
-        look()
-        monkeypatch.setattr(_remembered, "LARGEST", 100)
-        look()
-        assert judged == [2, 2]
-
-    def test_made_up(self, judged: list[int]) -> None:
-        """
-        What is made up, but of the right form, is at worst a wrong text, in every format.
-        """
-        look()
-        told = json.loads(zlib.decompress(kept()[0][1]))
-        told[0][0][3:6] = [0, 2**31 - 1, "\x1b[31m\ud800"]
-        told[0][0][9] = [[0, "nonsense", "\u202e"]]
-        told[0][0][10] = told[0][0][11] = [["app/chat.py", 2**31 - 1, 0, "\ud800"]]
-        told[0][0][12] = None
-        told[1][0] = ["\ud800", "", ["app/chat.py", 0, 0, ""], "leak", "", 0, 0, "nonsense"]
-        forge(packed(told))
-        report = look(confidence="low")
-        assert judged == [2]
-        for form in (as_json, as_text, as_sarif):
-            assert form(report)
-        assert inventory_as_text(report)
-
-    def test_letters(self) -> None:
-        """
-        What is not ASCII is remembered as well.
-        """
-        Path("app/chat.py").write_text(CHAT.replace("agents", "agénts"))
-        before = look()
-        assert before.findings[0].container == "agénts"
-        assert look() == before
 
 
 class TestRoom:
