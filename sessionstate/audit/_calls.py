@@ -88,9 +88,10 @@ def _call(on: Expressions, node: ast.Call) -> str:
     on.calls.add(name if name != "()" else path.rpartition(".")[2].lstrip("@$^").rpartition(">")[2])
     key = on.key(node.args[0]) if node.args else ""
     value = made_by(node.args[:2][-1]) if node.args else ""
-    if name in HEAP and node.args and isinstance(node.args[0], ast.Name | ast.Attribute):
+    word = path[1:] if name == "()" else name
+    if word in HEAP and node.args and isinstance(node.args[0], ast.Name | ast.Attribute):
         item = on.key(node.args[1]) if len(node.args) > 1 else ""
-        on.op(arguments[0], HEAP[name], node, item)
+        on.op(arguments[0], HEAP[word], node, item)
     on.op(path, DUNDER.get(name, name), node, key, tuple(arguments), value=value)
     if name in {"get", "pop", "setdefault"}:
         return f"{path}.*"

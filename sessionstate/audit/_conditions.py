@@ -36,7 +36,7 @@ CALLBACKS: Final = frozenset(
 
 ENDINGS: Final = re.compile(
     r"(?i)terminat|close|done|err|fail|succe|complet|ok$|cancel|crash|clean|own|exc|open|state|status"
-    r"|connected|alive|ready|drain|stopp"
+    r"|connected|alive|ready|drain|stopp|reason|cause|outcome"
 )
 """What a test asks that is about how something ended, not about whether there is an entry."""
 

@@ -111,7 +111,7 @@ NOTHING: Final[Meant] = ((), False)
 
 ROOTS: Final = frozenset({"@", "^"})
 """How a path begins that may be a container by itself."""
-PLAIN: Final = frozenset({"~", "=", "%", ""})
+PLAIN: Final = frozenset({"~", "=", ""})
 """How an argument begins that is no container."""
 
 

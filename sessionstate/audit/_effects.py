@@ -104,12 +104,10 @@ class Effects:
         def guarded(path: str) -> bool:
             return self._kept in self._calls.containers.resolve(func, path)[0]
 
-        names = {
-            name for op in self._kept.ops if op.func is func for name in re.split(r"\W+", op.key)
-        }
+        own = [op.key for op in self._kept.ops if op.func is func]
 
         def asks(about: str) -> bool:
-            return bool(about) and set(about.split()) <= names
+            return bool(about) and any(is_about_key(about, key) for key in own)
 
         walker = Ways(effect, guarded, self._raises, asks)
         return walker, walker.of(func.fact.block()), effect

@@ -37,7 +37,7 @@ CANCELLED: Final = frozenset({"CancelledError", "get_cancelled_exc_class", "Canc
 LENGTH: Final = 8
 """Of an operation: a tuple that begins as one may be something else."""
 
-SUPPRESSES: Final = ("suppress", "contextlib.suppress")
+SUPPRESSES: Final = ("suppress()", "contextlib.suppress()")
 
 
 class Effect(Enum):

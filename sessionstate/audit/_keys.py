@@ -94,7 +94,7 @@ class Keys:
             return Domain.BOUNDED
         if annotation and STRONG_ANNOTATION.search(annotation):
             return Domain.SESSION
-        if name == "self" or any(RANDOM.search(part) for part in name.replace("()", "").split(".")):
+        if (name == "self" and origin == "v") or any(RANDOM.search(part) for part in name.replace("()", "").split(".")):
             return Domain.SESSION
         snake = CAMEL.sub("_", name).lower() if last != last.upper() else name
         tail = snake.removesuffix(".id").rpartition(".")[2] or snake

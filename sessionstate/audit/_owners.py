@@ -128,6 +128,8 @@ class Owners:
     def _of_type(self, kind: Type) -> Lifetime:
         for base in self._project.lineage(kind):
             for each in base.fact.bases:
+                if each.endswith("DatagramProtocol"):
+                    return Lifetime.LIKELY  # one for the socket, not one for each peer
                 if SHORT_BASES.search(each.rpartition(".")[2]) and not self._project.find_type(
                     base.module, each
                 ):

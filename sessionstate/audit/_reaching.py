@@ -59,7 +59,7 @@ DEEPEST: Final = 5
 MANY: Final = 25
 
 RUNS: Final = frozenset(
-    {"to_thread", "run_in_executor", "run_sync", "submit", "wait_for", "shield", "gather"}
+    {"to_thread", "run_in_executor", "run_sync", "submit", "wait_for", "shield", "gather", "partial", "Thread", "run"}
 )
 
 AT_EXIT: Final = frozenset(
@@ -160,7 +160,7 @@ class Reach:
             if site.handed in AT_EXIT or re.search(r"shutdown|cleanup|stop|atexit", site.handed):
                 return self.say(Rank.SHUTDOWN, "only when the program ends", op, func)
             if re.search(
-                r"^(on|once|subscribe|listen|add_listener|connect|bind|add_handler)", site.handed
+                r"^(on|once|subscribe|listen|add_listener|connect|bind|add_handler|consume|basic_consume|add_reader)", site.handed
             ):
                 ours = site.handed in self._calls.project.named
                 rank = Rank.CALLED if ours else Rank.EVENT
@@ -229,11 +229,13 @@ class Reach:
             return self.say(Rank.DEAD, f"nobody calls {name}()", op, func)
         if TRANSPORT_EVENT.match(name):
             return self._late(op, func, f"{name}() is owed by the transport")
-        if re.match(r"^_*(quit|bye|logout|log_out|kick|leave|sign_?out)(_|$)", name):
+        if re.match(r"^_*(do_|cmd_|command_|handle_)?(quit|bye|logout|log_out|kick|leave|sign_?out)(_|$)", name):
             return self.say(Rank.COMMAND, f"only when somebody asks for {name}()", op, func)
         asked = not called and not decorators and DELETES.match(name)
         if asked and not self._is_unused(func):
             return self.say(Rank.ASKED, f"only when somebody asks for {name}()", op, func)
+        if not called and not whole and DISPATCHED.match(name):
+            return self.say(Rank.EVENT, f"only when {name}() is asked for", op, func)
         if EVENT.match(name):
             return self.say(Rank.EVENT, f"only when {name}() is called", op, func)
         if MESSAGE.match(name) and not whole:

@@ -4,13 +4,11 @@ The ways out of a function, and on which of them something is still held.
 
 from __future__ import annotations
 
-from textwrap import dedent, indent
-
 import pytest
 
 from sessionstate.audit._events import OP, Event, called
 from sessionstate.audit._flow import Effect, Way, Ways, awaits, flattened
-from tests.audit.lowered import function, method
+from tests.audit.lowered import method
 
 
 def effect(event: Event) -> Effect:
@@ -44,11 +42,10 @@ def about_key(text: str) -> bool:
 
 def walked(body: str) -> tuple[Ways, tuple[Way, ...]]:
     """
-    Walk a function, the first line of whose body is line 2.
+    Walk a method, the first line of whose body is line 3.
     """
-    source = "async def f(self, key):\n" + indent(dedent(body).strip(), "    ")
     ways = Ways(effect, agents, fails, about_key)
-    return ways, ways.of(function(source, "f").block())
+    return ways, ways.of(method(body, "key").block())
 
 
 def every(body: str) -> list[str]:
@@ -56,7 +53,7 @@ def every(body: str) -> list[str]:
     Return each way out of a body that begins at line 1, those on which nothing is held too.
     """
     return [
-        f"{'weak ' * way.weak}{way.kind} {way.line - 1}{'' if way.held else ' free'}"
+        f"{'weak ' * way.weak}{way.kind} {way.line - 2}{'' if way.held else ' free'}"
         for way in walked(body)[1]
     ]
 
@@ -168,7 +165,7 @@ class TestStraight:
         """
         A raise is a way out, and says of which type.
         """
-        assert walked("take()\nraise errors.Full")[1] == (Way("raise", 3, held=True, type="Full"),)
+        assert walked("take()\nraise errors.Full")[1] == (Way("raise", 4, held=True, type="Full"),)
 
     def test_after_the_end(self) -> None:
         """
@@ -620,7 +617,8 @@ class TestAwaits:
         ("body", "named"),
         [
             ("await self.task", ["self.task"]),
-            ("await wait(self.task)", ["self.task"]),
+            ("await asyncio.wait(self.task)", ["self.task"]),
+            ("await self.send(self.task)", []),
             ("if self.x:\n    await key", ["$key"]),
         ],
     )
