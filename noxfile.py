@@ -66,15 +66,16 @@ PROGRAMS = ("cli", "demo", "examples", "servers")
 EXTRAS = "demo,examples,audit-fix"
 """What the suite is run with."""
 
-LONG = ("explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
+LONG = ("audit", "explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
 """What the tests are about that take long, and differ little from one interpreter to the next."""
 
 
 def without(*names: str) -> list[str]:
     """
-    Return the options that leave out the tests of these *names*.
+    Return the options that leave out the tests of these *names*: files, and folders.
     """
-    return [f"--ignore-glob=tests/test_{name}*.py" for name in names]
+    patterns = [pattern for name in names for pattern in (f"test_{name}*.py", f"{name}/*")]
+    return [f"--ignore-glob=tests/{pattern}" for pattern in patterns]
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
@@ -244,6 +245,8 @@ def wheel(session: nox.Session) -> None:
         names = archive.namelist()
     if "sessionstate/py.typed" not in names:
         session.error(f"{built.name} has no sessionstate/py.typed: type checkers would ignore it")
+    if "sessionstate/audit/rules/SS001.md" not in names:
+        session.error(f"{built.name} has no pages of the audit's rules: --explain would show none")
     if strays := [n for n in names if not n.startswith(("sessionstate/", "sessionstate-"))]:
         session.error(f"{built.name} has files outside the package: {strays}")
 
