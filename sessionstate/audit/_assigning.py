@@ -60,16 +60,15 @@ class Assignments(Expressions):
                 base = self.visit(target.value) or "?"
                 self.visit(target.slice)
                 self.op(base, "[]=", target, self.key(target.slice), (path,), value=text)
-            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            case ast.Starred():
+                self.assign(target.value, None, "", "")
+            case _:
+                assert isinstance(target, ast.Tuple | ast.List)
                 values = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-                for i, part in enumerate(parts):
-                    each = values[i] if len(values) == len(parts) else None
+                for i, part in enumerate(target.elts):
+                    each = values[i] if len(values) == len(target.elts) else None
                     inner = self.path_only(each) if each is not None else ""
                     self.assign(part, each, inner, constructed(each))
-            case ast.Starred(value=inner):
-                self.assign(inner, None, "", "")
-            case _:
-                pass
 
     def _rebind(
         self, path: str, node: ast.expr, kind: str, value: str, made: ast.expr | None

@@ -116,8 +116,6 @@ class Calls:
         if known is not None:
             lineage = list(project.lineage(known))
             return own in lineage or known in project.lineage(own)
-        if base == "self":
-            return False
         if self.containers.instances.is_foreign(caller, base):
             return False
         if target.name not in GENERIC and self._families(target.name) <= SHARED_NAME:

@@ -82,9 +82,8 @@ class Kept:
         Yield what puts an entry in.
         """
         for op in self.ops:
-            if not op.inner and (op.name in GROW or (op.name in {"[]", COUNT} and self.creates)):
-                yield op
-            elif not op.inner and op.name == COUNT and self.kind == "Counter":
+            made = self.creates or (op.name == COUNT and self.kind == "Counter")
+            if not op.inner and (op.name in GROW or (op.name in {"[]", COUNT} and made)):
                 yield op
 
     def removals(self) -> Iterator[Op]:
@@ -170,8 +169,7 @@ class Containers:
 
     def _attribute(self, func: Func, attr: str, make: Make) -> None:
         owner = self.project.type_of(func)
-        if owner is None:
-            return
+        assert owner is not None  # there is no `self` outside of a class
         lineage = self.project.lineage(owner)
         if not any((id(each), attr) in self._attributes for each in lineage):
             kept = _made(func, make, f"{owner.name}.{attr}", ATTRIBUTE, owner)

@@ -177,7 +177,7 @@ class Collector:
         for node, cls in on.inner:
             if isinstance(node, ast.ClassDef):
                 self._class(node, on)
-            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            else:
                 self._function(node, on, cls)
 
     def _class(self, node: ast.ClassDef, outer: Lowering) -> None:

@@ -173,7 +173,7 @@ class Judge:
         return any(op.event[7] in made or op.event[7].startswith("=") for op in kept.writes())
 
     def _special(self, kept: Kept, writes: tuple[Op, ...]) -> str:
-        values = " ".join(str(op.event[7]) for op in writes)
+        values = " ".join(f"{op.event[7]} {op.key}" for op in writes)
         if re.search(r"create_task|ensure_future|start_soon|submit\(\)", values):
             return "SS006"
         if LOCK.search(values) or LOCK.search(f".{kept.kind[12:-1]}" if kept.creates else ""):

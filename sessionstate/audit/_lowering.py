@@ -48,6 +48,9 @@ IN_PLACE: Final[dict[type[ast.operator], str]] = {
 }
 
 
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
 class Lowering(Assignments):
     """
     One function, class body or module on its way to a block.
@@ -56,7 +59,7 @@ class Lowering(Assignments):
     def __init__(self, qualname: str, outer: Expressions | None, kind: str, cls: str) -> None:
         super().__init__(qualname, outer, kind)
         self.cls = cls
-        self.inner: list[tuple[ast.AST, str]] = []
+        self.inner: list[tuple[Definition, str]] = []
         """Functions and classes defined within, to be looked at once this one is done."""
         self.imports: dict[str, str] = {}
         self.happened: list[Event] = []
@@ -293,9 +296,7 @@ def _match(on: Lowering, node: ast.Match) -> Statement:
     return (IF, node.lineno, events, (), "", chain, ())
 
 
-def _define(
-    on: Lowering, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-) -> Statement | None:
+def _define(on: Lowering, node: Definition) -> Statement | None:
     for each in node.decorator_list:
         path = on.visit(each)
         if isinstance(each, ast.Name | ast.Attribute) and path:

@@ -252,6 +252,5 @@ class Project:
 
 
 def _defines(module: Module, name: str) -> bool:
-    for func in module.facts.functions[:1]:
-        return any(path == f"@{name}" for path, how in func.touches if how == "=")
-    return False
+    touches = module.facts.functions[0].touches  # of its own statements
+    return any(path == f"@{name}" for path, how in touches if how == "=")

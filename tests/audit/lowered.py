@@ -9,6 +9,7 @@ from textwrap import dedent, indent
 from sessionstate.audit._contexts import walk
 from sessionstate.audit._events import Event
 from sessionstate.audit._facts import Facts, Function, facts_of
+from sessionstate.audit._project import Func, Module, Project
 
 
 def facts(source: str) -> Facts:
@@ -53,3 +54,24 @@ def key(text: str, *parameters: str, before: str = "pass") -> str:
     Return the key of what a method puts in under *text*.
     """
     return str(events(f"{before}\nself.agents[{text}] = 1", *parameters)[-1][5])
+
+
+def project(sources: dict[str, str]) -> Project:
+    """
+    Return the project of *sources*, each with the name of its module; ``a.__init__`` is ``a``.
+    """
+    return Project(
+        Module(f"{name.replace('.', '/')}.py", name.removesuffix(".__init__"), facts(source))
+        for name, source in sources.items()
+    )
+
+
+def func(whole: Project, qualname: str, module: str = "server") -> Func:
+    """
+    Return a function of a project.
+    """
+    return next(
+        each
+        for each in whole.functions
+        if each.fact.qualname == qualname and each.module.name == module
+    )

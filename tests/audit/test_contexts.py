@@ -21,6 +21,10 @@ from tests.audit.lowered import method
 
 BODY_OF_ALL = """
     while True:
+        if self.y:
+            pass
+        else:
+            break
         if self.x:
             one()
         else:

@@ -57,6 +57,7 @@ class TestPaths:
         """
         assert done("getattr(self, given)", "given") == ["@getattr ()"]
         assert done("getattr(self)") == ["@getattr ()"]
+        assert done("getattr(self, 1)") == ["@getattr ()"]
 
     def test_type_outside_of_a_class(self) -> None:
         """
@@ -139,6 +140,9 @@ class TestIterate:
             ("for x in self.agents.copy()", "self.agents.*"),
             ("for x in self.work()", "$x"),
             ("for x in [1]", "$x"),
+            ("for i, x in enumerate(self.agents)", "$x"),
+            ("for i, *x in self.agents", "$x"),
+            ("for self.y in self.agents", "@x"),
         ],
     )
     def test_target(self, loop: str, path: str) -> None:

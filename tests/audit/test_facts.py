@@ -143,6 +143,12 @@ class TestTouches:
         assert ("self.tasks", "discard") in function.touches
         assert {"discard", "leave"} <= set(function.calls)
 
+    def test_text_handed_on(self) -> None:
+        """
+        A text that is handed on has no name, whatever is in it.
+        """
+        assert method('work(k=f"{event.get(id)}")', "event", "id").calls == ("event", "get", "work")
+
     def test_in_a_lambda(self) -> None:
         """
         What a lambda will do is told.
