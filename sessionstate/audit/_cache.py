@@ -150,8 +150,7 @@ class Cache:
         """
         Keep what was judged under *key*.
         """
-        if self._folder is not None:
-            self._judged[key] = data
+        self._judged[key] = data
 
     def close(self) -> None:
         """

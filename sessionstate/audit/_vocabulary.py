@@ -35,46 +35,37 @@ MAPS: Final = {
 """What grows, by the name it is made with."""
 
 BOUNDED: Final = re.compile(
-    r"Weak|LRU|TTL|TLRU|LFU|FIFO|RRCache|Expiring|ContextVar|Session(Map|Var)$|ReplayGuard|Bounded"
-    r"|MemoryCache$|^local$|^Queue$|Cache$"
+    r"Weak|LRU|TTL|LFU|FIFO|RRCache|Expiring|ContextVar|Session(Map|Var)$|ReplayGuard|Bounded"
+    r"|^local$|^Queue$|Cache$"
 )
-"""What empties itself, or is somebody else's to judge."""
+"""Kinds of containers that empty themselves, or are somebody else's to judge."""
 
 GROW: Final = frozenset(
     {"[]=", "setdefault", "add", "append", "appendleft", "insert", "extend", "update", "|=", "+=[]"}
 )
+"""What puts an entry in."""
 COUNT: Final = "[]+="
 """What counts with ``+=`` under a key: it puts an entry in where a missing one counts as 0."""
 SHRINK: Final = frozenset(
     {
-        *("del[]", "pop", "popitem", "popleft", "clear", "remove", "discard", "move_to_end!"),
+        *("del[]", "pop", "popitem", "popleft", "clear", "remove", "discard"),
         *("difference_update", "intersection_update", "symmetric_difference_update", "-=", "&="),
         *("heappop", "pop_nowait"),
     }
 )
+"""What takes an entry out, or many."""
 READ: Final = frozenset({"[]", "get", "in", "iter", "keys", "values", "items", "copy", "[:]"})
+"""What leaves a container as it is."""
 
 BORROWS: Final = frozenset(
     {
-        *(
-            "len",
-            "list",
-            "dict",
-            "tuple",
-            "set",
-            "sorted",
-            "sum",
-            "min",
-            "max",
-            "any",
-            "all",
-            "str",
-        ),
-        *("repr", "iter", "next", "enumerate", "zip", "map", "filter", "reversed", "bool", "print"),
-        *("isinstance", "id", "type", "hash", "frozenset", "dumps", "dump", "deepcopy", "copy"),
-        *("debug", "info", "warning", "error", "exception", "log", "critical", "gather", "format"),
-        *("join", "cast", "wait", "as_completed", "choice", "heappush", "JSONResponse", "pformat"),
-        *("range", "chain", "getsizeof", "hasattr", "getattr", "callable", "islice"),
+        *("list", "dict", "tuple", "set", "frozenset", "str", "repr", "bool", "format", "cast"),
+        *("len", "sum", "min", "max", "any", "all", "id", "type", "hash", "isinstance", "callable"),
+        *("sorted", "iter", "next", "enumerate", "zip", "map", "filter", "reversed", "range"),
+        *("chain", "islice", "choice", "join", "copy", "deepcopy", "hasattr", "getattr"),
+        *("print", "dumps", "dump", "pformat", "getsizeof", "JSONResponse", "heappush"),
+        *("debug", "info", "warning", "error", "exception", "log", "critical"),
+        *("gather", "wait", "as_completed"),
     }
 )
 """What is given a container and takes nothing out of it."""
@@ -102,7 +93,8 @@ STRONG_KEY: Final = re.compile(
 )
 """Keys of which there is one for each session, request, peer or task."""
 
-MEDIUM_KEY: Final = re.compile(r"(^id$|_id$|Id$|_ids?$|^key$|_key$|^ident|_uid$|^url$|_url$|^uri$)")
+MEDIUM_KEY: Final = re.compile(r"^id$|_ids?$|Id$|^key$|_key$|^ident|_uid$|^url$|_url$|^uri$")
+"""Keys of which there is one for each of something."""
 
 BOUNDED_KEY: Final = re.compile(
     r"(^|[_.])(provider|status_code|http_status|model|model_id|model_name|folder|directory|dir|lang|language|locale|type|kind"
@@ -128,16 +120,19 @@ BOUNDED_ANNOTATION: Final = re.compile(
     r"^(bool|type|Type|Callable|Literal|ModuleType|FunctionType|Path|Enum|IntEnum|StrEnum)$"
     r"|(Type|Kind|Level|Status|Mode|Enum|Role|Reason|Category|Provider|Method)$"
 )
+"""Types of keys of which there are as many as somebody wrote down."""
 STRONG_ANNOTATION: Final = re.compile(
     r"(Id$|ID$|WebSocket|Request|Connection|StreamWriter|StreamReader|Transport|Session|SessionId|Task|Future"
     r"|UUID|Socket|Client|Peer|Message|Interaction|Context|Queue|Subscriber|Process|Scope)"
 )
+"""Types of keys of which there is one for each session, request, peer or task."""
 
 RANDOM: Final = re.compile(
     r"(uuid[1-8]?|token_hex|token_urlsafe|token_bytes|new_id|generate_\w*id|make_\w*id|ulid|nanoid"
     r"|get_peername|gen_\w*id|create_\w*id|next_\w*id|new_\w*id|getrandbits|urandom|shortuuid)$",
     re.IGNORECASE,
 )
+"""Calls that give a new value each time."""
 REQUEST: Final = re.compile(
     r"(^|\.)(request|req|websocket|ws|socket|sock|conn|connection|interaction|scope|environ|headers"
     r"|cookies|client|peer|session|path_params|query_params|match_info)"
@@ -154,7 +149,7 @@ SHORT_OWNER: Final = re.compile(
     r"(Session|Request|(?<!Application)Context|Connection|Visitor|Parser|Builder|Response|Message|Event|Transaction"
     r"|Conversation|Turn|Transformer|Lexer|Tokenizer|Exception|Error|Warning|Params|Options|Config"
     r"|Settings|Result|Node|Token|Frame|Packet|Payload|Args|Namespace|Model|Schema|Iterator|Cursor"
-    r"|Reader|Writer|Formatter|Encoder|Decoder|Serializer|Scope|Frame|Statement|Expression|Query"
+    r"|Reader|Writer|Formatter|Encoder|Decoder|Serializer|Scope|Statement|Expression|Query"
     r"|Row|Record|Entry|Item|Test|TestCase|Mock|Fake|Stub|Job|Task|Run|Span|Trace|Step|Transcript"
     r"|Process|Protocol|Stream|Channel|Socket|WebSocket|Page|View|Form|Widget|Analyzer|Compiler"
     r"|Generator|Emitter|Mixin|Info|Spec|Report|Summary|Metadata|Document|State|Data|Command"
@@ -166,7 +161,7 @@ LONG_OWNER: Final = re.compile(
     r"(Manager|Registry|Store|Storage|Server|Service|Pool|Hub|Broker|Router|Cache|Limiter|Throttler"
     r"|Throttle|Middleware|Plugin|Cog|Bot|App|Application|Backend|Tracker|Dispatcher|Coordinator"
     r"|Controller|Supervisor|Orchestrator|Gateway|Engine|Monitor|Scheduler|Proxy|Bus|Repository"
-    r"|Provider|Daemon|Relay|Multiplexer|Handler|Collector|Saver|Saver|Runtime|Executor|Runner"
+    r"|Provider|Daemon|Relay|Multiplexer|Handler|Collector|Saver|Runtime|Executor|Runner"
     r"|Queue|Namespace|Bridge|Factory|Guard|Recorder|Publisher|Connector|Notifier|PubSub|Channels?Layer|Lobby"
     r"|Jar|Impl|Exporter|Tools|Toolkit|Holder|Authorize|Resolver|Retriever|Verifier|Adapter|Host|Exchange|Watcher|Locks|Sessions|Connections|Rooms|Presence|Worker"
     r"|Distributor|Swarm|Cluster|Kernel|Memory|Board|Table|Directory|Index|Ledger|Inbox"
@@ -179,18 +174,18 @@ SHUTDOWN: Final = re.compile(
     r"^_*(a?close|stop|shutdown|shut_down|terminate|tear_?down|dispose|destroy|finali[sz]e|clean_?up"
     r"|on_shutdown|on_stop|on_cleanup|exit|quit|disconnect_all|close_all|stop_all|kill_all|cancel_all"
     r"|shutdown_all|cleanup_all|async_shutdown|async_stop|unload|cog_unload|async_unload\w*|__del__"
-    r"|__exit__|__aexit__|_?reset|_?reset_\w*|_?clear|clear_all|_?clear_cache\w*|flush_all|wait_closed"
-    r"|drain|lifespan|set_up|setup|reload|restart|on_unload|clear_\w+|_?init\w*|start|a?enter\w*)$"
+    r"|__exit__|__aexit__|reset|reset_\w*|clear|flush_all|wait_closed"
+    r"|drain|lifespan|set_up|setup|reload|restart|on_unload|clear_\w+|init\w*|start|a?enter\w*)$"
 )
 """Functions in which a map is emptied because its owner ends or begins anew, not an entry."""
 
-RESET: Final = re.compile(r"^_*(reset|clear|reload|restart|clear_\w+|reset_\w+|_?init\w*|setup)$")
+RESET: Final = re.compile(r"^_*(reset|clear|reload|restart|clear_\w+|reset_\w+|init\w*|setup)$")
+"""Those of them that begin anew, and may be called more than once."""
 
 EVENT: Final = re.compile(
-    r"^_*(on_?[a-z]\w*|\w*_(deleted|removed|closed|ended|left|disconnect(ed)?|gone|destroyed|expired)"
+    r"^_*(on\w+|\w*_(deleted|removed|closed|ended|left|disconnect(ed)?|gone|destroyed|expired)"
     r"|handle_\w*(delete|close|end|leave|disconnect|remove|gone|stop|exit|bye|terminat|hangup|kick)\w*"
-    r"|(session|connection|client|user|peer)_?(deleted|closed|ended|lost|left)|disconnect(ed)?"
-    r"|connection_lost|on\w+)$"
+    r"|(session|connection|client|user|peer)_?(deleted|closed|ended|lost|left)|disconnect(ed)?)$"
 )
 """Functions that somebody else calls when something ends, if it does."""
 
@@ -202,23 +197,14 @@ TRANSPORT_EVENT: Final = re.compile(
 
 COMMAND: Final = re.compile(
     r"(^|_)(delete|remove|logout|log_out|sign_?out|leave|unsubscribe|reset|forget|revoke|stop|end|quit"
-    r"|cancel|close|kill|terminate|clear|purge|abort|exit|bye|destroy|unregister|dismiss)(_|$)|(^|_)kick(_|$)"
+    r"|cancel|close|kill|terminate|clear|purge|abort|exit|bye|destroy|unregister|dismiss|kick)(_|$)"
 )
+"""Functions that somebody asks for, to end something."""
 SWEEP: Final = re.compile(
     r"(sweep|evict|prune|purge|expire|clean_?up|gc|collect|reap|cull|trim|vacuum|housekeep|maintenance"
     r"|remove_(old|stale|expired|dead|idle|inactive)|drop_(old|stale|expired)|janitor|timeout)"
 )
-FETCH: Final = re.compile(
-    r"^_*(get|fetch|find|lookup|look_up|load|read|peek|is_|has_|check|contains|exists|verify|valid"
-    r"|resolve|retrieve|__getitem__|__contains__|__call__|allow|query|try_get|consume)"
-)
-ENDS_WELL: Final = re.compile(
-    r"(^|_)(complete|completed|finish|finished|done|succeed|success|resolve|resolved|end|ended|ack)(_|$)"
-)
-ENDS_BADLY: Final = re.compile(
-    r"(^|_)(fail|failed|failure|error|errored|cancel|cancelled|canceled|abort|aborted|timeout|reject"
-    r"|rejected|nack|crash|lost|expire|kill)(_|$)"
-)
+"""Functions that look for what has had its time."""
 
 SEEN: Final = re.compile(
     r"(seen|replay|nonce|processed|dedup|idempot|cool_?down|rate|hits|attempts|used_|handled|already"
@@ -227,25 +213,20 @@ SEEN: Final = re.compile(
     r"|notified|alerted|recent)",
     re.IGNORECASE,
 )
+"""Containers that remember what came, so that it counts once or not too often."""
 LOCK: Final = re.compile(
     r"(^|[._])(Lock|RLock|Semaphore|BoundedSemaphore|Condition|CapacityLimiter)(\(|$)"
 )
+"""What makes a lock."""
 
 OWNED: Final = frozenset(
     {
         *("create_subprocess_exec", "create_subprocess_shell", "open_process", "Popen"),
         *("create_task", "ensure_future", "run_coroutine_threadsafe", "partial"),
-        *(
-            "on",
-            "subscribe",
-            "add_listener",
-            "addListener",
-            "add_event_listener",
-            "listen",
-            "watch",
-        ),
-        *("add_handler", "register", "connect", "observe", "attach", "bind", "add_callback"),
-        *("add_observer", "add_subscriber", "register_callback", "register_handler"),
+        *("on", "subscribe", "add_listener", "addListener", "add_event_listener", "listen"),
+        *("watch", "add_handler", "register", "connect", "observe", "attach", "bind"),
+        *("add_callback", "add_observer", "add_subscriber", "register_callback"),
+        *("register_handler",),
     }
 )
 """Calls whose result must be ended by somebody: which local name it gets is noted as ``let``."""
@@ -254,126 +235,29 @@ TEST_PATH: Final = re.compile(
     r"(^|/)(tests?|testing|test_utils|conftest|benchmarks?|bench|examples?|docs?|samples?|tutorials?|stubs"
     r"|fixtures|migrations)(/|$)|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|noxfile|fabfile|tasks)\.py$"
 )
+"""Files that no server runs."""
 
 SAFE_CALL: Final = frozenset(
     {
-        *(
-            "debug",
-            "info",
-            "warning",
-            "error",
-            "exception",
-            "log",
-            "critical",
-            "print",
-            "len",
-            "str",
-        ),
-        *(
-            "time",
-            "monotonic",
-            "perf_counter",
-            "now",
-            "utcnow",
-            "get",
-            "isinstance",
-            "id",
-            "set",
-            "repr",
-        ),
-        *(
-            "dict",
-            "list",
-            "tuple",
-            "type",
-            "bool",
-            "min",
-            "max",
-            "items",
-            "keys",
-            "values",
-            "uuid4",
-        ),
-        *(
-            "append",
-            "add",
-            "discard",
-            "create_task",
-            "Event",
-            "Lock",
-            "Queue",
-            "Future",
-            "hex",
-            "int",
-        ),
-        *(
-            "create_future",
-            "get_running_loop",
-            "get_event_loop",
-            "ensure_future",
-            "add_done_callback",
-        ),
-        *(
-            "put_nowait",
-            "cancel",
-            "is_set",
-            "done",
-            "hasattr",
-            "setdefault",
-            "format",
-            "iter",
-            "sorted",
-        ),
-        *(
-            "range",
-            "enumerate",
-            "zip",
-            "any",
-            "all",
-            "isoformat",
-            "strip",
-            "lower",
-            "upper",
-            "startswith",
-        ),
-        *(
-            "inc",
-            "dec",
-            "observe",
-            "labels",
-            "touch",
-            "copy",
-            "update",
-            "join",
-            "pop",
-            "clear",
-            "set_name",
-        ),
-        *(
-            "partial",
-            "deque",
-            "defaultdict",
-            "cast",
-            "getLogger",
-            "Semaphore",
-            "suppress",
-            "timeout",
-        ),
-        *(
-            "[]=",
-            "in",
-            "[]",
-            "del[]",
-            "=",
-            "let",
-            "iter",
-            "remove_reader",
-            "locked",
-            "getattr",
-            "|=",
-            "hash",
-        ),
-        *("float", "round", "token_hex", "wait_for", "shield", "gather", "sleep", "wait", "create"),
+        # What speaks.
+        *("debug", "info", "warning", "error", "exception", "log", "critical", "print"),
+        *("getLogger", "inc", "dec", "observe", "labels"),
+        # What makes a value out of another.
+        *("str", "int", "float", "bool", "repr", "hash", "round", "hex", "format", "cast"),
+        *("strip", "lower", "upper", "startswith", "join", "isoformat", "uuid4", "token_hex"),
+        *("dict", "list", "tuple", "set", "deque", "defaultdict", "partial", "create"),
+        # What looks.
+        *("len", "isinstance", "id", "type", "hasattr", "getattr", "locked", "is_set", "done"),
+        *("min", "max", "any", "all", "sorted", "range", "enumerate", "zip", "iter"),
+        *("time", "monotonic", "perf_counter", "now", "utcnow"),
+        # What is done to a container.
+        *("get", "items", "keys", "values", "append", "add", "discard", "setdefault", "copy"),
+        *("update", "pop", "clear", "touch", "[]=", "in", "[]", "del[]", "=", "let", "|="),
+        # What is done in an event loop.
+        *("create_task", "ensure_future", "create_future", "get_running_loop", "get_event_loop"),
+        *("Event", "Lock", "Queue", "Future", "Semaphore", "add_done_callback", "put_nowait"),
+        *("cancel", "set_name", "remove_reader", "suppress", "timeout"),
+        *("wait_for", "shield", "gather", "sleep", "wait"),
     }
 )
 """Calls that do not fail in practice: what fails of the last ones is their await."""

@@ -147,7 +147,7 @@ class TestTouches:
         """
         A text that is handed on has no name, whatever is in it.
         """
-        assert method('work(k=f"{event.get(id)}")', "event", "id").calls == ("event", "get", "work")
+        assert method('work(k=f"{event.get(id)}")', "event", "id").calls == ("get", "id", "work")
 
     def test_in_a_lambda(self) -> None:
         """
