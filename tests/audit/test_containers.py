@@ -334,7 +334,7 @@ class TestOps:
 
     def test_of_others(self) -> None:
         """
-        What is handed on of another class, or merely has the same name, is not this container.
+        What belongs to another class, or merely has the same name, is not this container.
         """
         source = """
             class Other: ...
@@ -344,8 +344,7 @@ class TestOps:
 
             def f(other: Other):
                 given(other.agents.get)
-
-            def g():
+                given(other.x.get)
                 agents()
         """
         assert ops(source, "Hub.agents") == []
