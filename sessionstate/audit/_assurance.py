@@ -136,7 +136,8 @@ class Assurance:
             ):
                 return True
         oldest = re.search(r"(?i)oldest|lru|evict|victim|first_key|least", key)
-        return bool(oldest) or bool(re.search(r"(?i)evict|_?enforce|_trim|make_room", op.func.name))
+        room = re.search(r"(?i)evict|_?enforce|_trim|make_room", op.func.name)
+        return bool(oldest) or bool(room and self._calls.sites(op.func))
 
     def _sweeps(self, op: Op) -> bool:
         """

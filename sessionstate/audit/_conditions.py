@@ -9,7 +9,7 @@ from typing import Final
 
 from sessionstate.audit._calling import Calls, Site
 from sessionstate.audit._containers import Op
-from sessionstate.audit._contexts import DEFERRED, EXCEPT, FINALLY, TEST, Frame
+from sessionstate.audit._contexts import DEFERRED, EXCEPT, FINALLY, TEST, Frame, Seen
 from sessionstate.audit._flow import EVERYTHING
 
 SIZE: Final = re.compile(
@@ -39,6 +39,10 @@ ENDINGS: Final = re.compile(
     r"|connected|alive|ready|drain|stopp|reason|cause|outcome"
 )
 """What a test asks that is about how something ended, not about whether there is an entry."""
+
+
+GONE: Final = re.compile(r"Disconnect|Closed|Cancelled|EOF|ConnectionReset|BrokenPipe|IncompleteRead")
+"""Errors that tell of an end, not of a failure to begin."""
 
 
 def text_of(key: str) -> str:
@@ -92,11 +96,11 @@ def in_one_except(frames: tuple[Frame, ...]) -> bool:
     return bool(types) and not types & EVERYTHING
 
 
-def rolls_back(item: Op | Site) -> bool:
+def rolls_back(item: Op | Site | Seen) -> bool:
     """
     Tell whether something stands in an except: it undoes what did not come to be.
     """
-    return any(frame.kind == EXCEPT for frame in item.frames)
+    return any(frame.kind == EXCEPT and not GONE.search(frame.text) for frame in item.frames)
 
 
 def is_handed_on(op: Op | Site, calls: Calls) -> bool:

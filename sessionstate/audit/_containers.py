@@ -180,11 +180,16 @@ class Containers:
         Note a container that hangs on something of which the class is not known, as ``app.state``.
         """
         base, _, attr = make[0].rpartition(".")
+        if base[0] == "^":
+            return  # it hangs on a local variable, and goes with it
         if any(each.scope == STATE for each in self._named.get(attr, ())):
             return
         shown = base.lstrip("@$%").rpartition(">")[2]
         name = f"{shown}{attr}" if attr[0] == "[" else f"{shown}.{attr}"
-        self._add(_made(func, make, name.replace("self.", ""), STATE), attr)
+        kept = _made(func, make, name.replace("self.", ""), STATE)
+        if base.startswith("self"):
+            kept.owner = self.project.type_of(func)
+        self._add(kept, attr)
 
     def _add(self, kept: Kept, attr: str = "") -> Kept:
         self.all.append(kept)

@@ -71,7 +71,7 @@ class Owners:
             if self.is_shared(kept):
                 return Lifetime.LONG
             return self.of_type(kept.owner)
-        return Lifetime.LONG
+        return Lifetime.LONG if kept.owner is None else self.of_type(kept.owner)
 
     def is_shared(self, kept: Kept) -> bool:
         """

@@ -257,6 +257,8 @@ class Reach:
         own = self._calls.project.type_of(func)
         if own is None:
             return False
+        if any(e.event[1] == "self" and e.event[2] == func.name for e in self._calls.events(func)):
+            return True  # `super().close()`
         if func.name.startswith("__") and func.name.endswith("__"):
             return True
         lineage = list(self._calls.project.lineage(own))
@@ -311,9 +313,10 @@ class Reach:
                 why = "in a finally, behind another condition"
                 return self.say(Rank.GUARDED, why, op, func, [w for w in ways if w.held])
         final = any(f.kind == FINALLY for seen in gives for f in seen.frames)
-        if last is not None and last.held and not final:
+        gone = all(in_one_except(seen.frames) and not rolls_back(seen) for seen in gives)
+        if last is not None and last.held and not final and not gone:
             return None
-        missed = [way for way in ways if way.held and way.kind != "end"]
+        missed = [way for way in ways if way.held and (gone or way.kind != "end")]
         strong = [way for way in missed if not way.weak]
         if not strong:
             behind = self.effects.behind_condition(gives, func)

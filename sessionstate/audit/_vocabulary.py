@@ -50,7 +50,7 @@ SHRINK: Final = frozenset(
     {
         *("del[]", "pop", "popitem", "popleft", "clear", "remove", "discard"),
         *("difference_update", "intersection_update", "symmetric_difference_update", "-=", "&="),
-        *("heappop", "pop_nowait"),
+        *("heappop", "pop_nowait", "__delitem__"),
     }
 )
 """What takes an entry out, or many."""
