@@ -20,20 +20,12 @@ CALLBACKS: Final = frozenset(
     {
         *("add_done_callback", "finalize", "callback", "push_async_callback", "push", "call_later"),
         *("call_at", "addCleanup", "call_soon", "call_soon_threadsafe", "async_on_unload", "link"),
-        *(
-            "add_cleanup",
-            "defer",
-            "on_teardown",
-            "add_finalizer",
-            "addfinalizer",
-            "async_call_later",
-        ),
+        *("add_cleanup", "defer", "on_teardown", "add_finalizer", "addfinalizer"),
+        *("async_call_later",),
         *("Timer", "enter", "schedule", "add_task", "call_every", "add_job", "BackgroundTask"),
     }
 )
 """What is handed to these runs in the end."""
-
-
 ENDINGS: Final = re.compile(
     r"(?i)terminat|close|done|err|fail|succe|complet|ok$|cancel|crash|clean|own|exc|open|state|status"
     r"|connected|alive|ready|drain|stopp|reason|cause|outcome"
@@ -41,11 +33,20 @@ ENDINGS: Final = re.compile(
 """What a test asks that is about how something ended, not about whether there is an entry."""
 
 
-GONE: Final = re.compile(r"Disconnect|Closed|Cancelled|EOF|ConnectionReset|BrokenPipe|IncompleteRead")
+GONE: Final = re.compile(
+    r"Disconnect|Closed|Cancelled|EOF|ConnectionReset|BrokenPipe|IncompleteRead"
+)
 """Errors that tell of an end, not of a failure to begin."""
+NAMELESS: Final = frozenset({"None", "len", "self", "cls", "isinstance"})
+"""Names in a test that say nothing about what it asks."""
+MARKS: Final = frozenset({"self", "p", "v", "a", "r", "k", "t", "str", "int", ""})
+"""Words in a key that are no names: its origin, and types."""
 
 
 def text_of(key: str) -> str:
+    """
+    Return the text of a key: a name, with what it hangs on.
+    """
     return key.partition(":")[2].partition("<")[0].partition("|")[0]
 
 
@@ -74,12 +75,8 @@ def is_about_key(about: str, key: str) -> bool:
     """
     Tell whether the names in a test are those of a key, or of one thing that goes with it.
     """
-    asked = [
-        name
-        for name in about.split()
-        if name not in {"None", "len", "self", "cls", "isinstance"}
-    ]
-    named = set(re.split(r"\W+", key)) - {"self", "p", "v", "a", "r", "k", "t", "str", "int", ""}
+    asked = [name for name in about.split() if name not in NAMELESS]
+    named = set(re.split(r"\W+", key)) - MARKS
     if set(asked) <= named:
         return True
     if any(ENDINGS.search(name) for name in asked):
@@ -89,6 +86,9 @@ def is_about_key(about: str, key: str) -> bool:
 
 
 def in_one_except(frames: tuple[Frame, ...]) -> bool:
+    """
+    Tell whether frames lead through an except that does not catch everything.
+    """
     handler = next((f for f in reversed(frames) if f.kind == EXCEPT), None)
     if handler is None:
         return False
@@ -103,12 +103,12 @@ def rolls_back(item: Op | Site | Seen) -> bool:
     return any(frame.kind == EXCEPT and not GONE.search(frame.text) for frame in item.frames)
 
 
-def is_handed_on(op: Op | Site, calls: Calls) -> bool:
+def is_handed_on(item: Op | Site, calls: Calls) -> bool:
     """
     Tell whether a lambda is handed to what calls it in the end.
     """
-    line = next(frame.line for frame in op.frames if frame.kind == DEFERRED)
+    line = next(frame.line for frame in item.frames if frame.kind == DEFERRED)
     return any(
         seen.event[3] in {line, line - 1} and seen.event[2] in CALLBACKS
-        for seen in calls.events(op.func)
+        for seen in calls.events(item.func)
     )

@@ -20,8 +20,12 @@ from sessionstate.audit._vocabulary import (
     STRONG_KEY,
 )
 
-SPLIT: Final = re.compile(r"[+<]")
+PARTS: Final = re.compile(r"\+(?=[a-z]:)")
+"""What stands between the parts of a key that is several."""
 CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+"""Where a word begins within `sessionId`."""
+FIXED: Final = frozenset({"c", "b", "s"})
+"""Origins of keys that stand in the source."""
 
 
 class Domain(IntEnum):
@@ -30,6 +34,7 @@ class Domain(IntEnum):
     """
 
     BOUNDED = 0
+    """There are as many as somebody wrote down."""
     UNKNOWN = 1
     LIKELY = 2
     """Its name says that there is one for each of something."""
@@ -62,25 +67,19 @@ class Keys:
 
     def _of(self, key: str) -> Domain:
         origin, _, text = key.partition(":")
-        if origin in {"c", "b", "s"}:
+        if origin in FIXED:
             return Domain.BOUNDED
         if origin == "u":
             return Domain.SESSION
         if origin == "t":
-            parts = [self.domain(part) for part in re.split(r"\+(?=[a-z]:)", text) if part]
-            known = [part for part in parts if part is not Domain.BOUNDED]
-            return max(known, default=Domain.BOUNDED)
+            return max(self.domain(part) for part in PARTS.split(text))
         if origin == "k":
             return Domain.UNKNOWN
-        name, _, annotation = text.partition("|")
         name, _, source = text.partition("<")
         if source:
-            annotation = ""
             via = self.domain(source)
-            if via is not Domain.UNKNOWN:
-                return via
-        else:
-            name = name.partition("|")[0]
+            return via if via is not Domain.UNKNOWN else self._named(name, "", origin)
+        name, _, annotation = name.partition("|")
         return self._named(name, annotation, origin)
 
     def _named(self, name: str, annotation: str, origin: str) -> Domain:
@@ -94,23 +93,22 @@ class Keys:
             return Domain.BOUNDED
         if annotation and STRONG_ANNOTATION.search(annotation):
             return Domain.SESSION
-        if (name == "self" and origin == "v") or any(RANDOM.search(part) for part in name.replace("()", "").split(".")):
+        words = name.replace("()", "").split(".")
+        if (name == "self" and origin == "v") or any(map(RANDOM.search, words)):
             return Domain.SESSION
         snake = CAMEL.sub("_", name).lower() if last != last.upper() else name
-        tail = snake.removesuffix(".id").rpartition(".")[2] or snake
-        if snake.endswith(".id") and STRONG_KEY.search(tail):
+        base, _, tail = snake.rpartition(".")
+        owner = base.rpartition(".")[2]
+        if tail == "id" and STRONG_KEY.search(owner):
             return Domain.SESSION
-        owner = snake.removesuffix(".id").removesuffix(".name").rpartition(".")[2]
-        if owner and snake.endswith((".id", ".name")) and BOUNDED_KEY.search(owner):
+        if tail in {"id", "name"} and BOUNDED_KEY.search(owner):
             return Domain.BOUNDED
-        if BOUNDED_KEY.search(snake.rpartition(".")[2]) or BOUNDED_KEY.search(name):
+        if BOUNDED_KEY.search(tail) or BOUNDED_KEY.search(name):
             return Domain.BOUNDED
         if STRONG_KEY.search(snake):
             return Domain.SESSION
         if origin == "a" and REQUEST.search(snake):
             return Domain.SESSION
-        if origin == "a" and MAY_COME.search(snake):
-            return Domain.LIKELY
-        if snake.endswith(".id") or MEDIUM_KEY.search(snake.rpartition(".")[2]):
+        if (origin == "a" and MAY_COME.search(snake)) or MEDIUM_KEY.search(tail):
             return Domain.LIKELY
         return Domain.UNKNOWN

@@ -17,20 +17,29 @@ from sessionstate.audit._rules import rule_of
 MOST: Final = 6
 """How many places, or ways out, are told."""
 
+BOUND: Final = (
+    "keep it in a SessionMap, which drops it with its session,"
+    " or give it a bound: ExpiringMap, LRUCache"
+)
+SWEEP: Final = "sweep with a task, or use an ExpiringMap, whose entries go unasked"
 ADVICE: Final = {
-    "SS001": "keep it in a SessionMap, which drops it with its session, or give it a bound: ExpiringMap, LRUCache",
-    "SS002a": "remove it in a finally too: the event is a hint; or let `async with session(id)` own it",
+    "SS002a": "remove it in a finally too: the event is a hint;"
+    " or let `async with session(id)` own it",
     "SS002b": "put the removal into a finally, first thing; or let `async with session(id)` own it",
     "SS002c": "remove it in the finally whatever the condition says",
     "SS002d": "call it: from a task that sweeps, or from a finally; or give the entries a deadline",
     "SS002e": "give the entries a deadline as well: most clients never say goodbye",
     "SS002f": "remove the key when what is in it becomes empty",
-    "SS002g": "sweep with a task, or use an ExpiringMap, whose entries go unasked",
+    "SS002g": SWEEP,
+    "SS006": "remove each as it ends: task.add_done_callback(...),"
+    " or let the session own it: s.start_soon(...)",
     "SS006": "discard it in a done-callback; or let the session own it: s.start_soon(...)",
     "SS007": "forget by time: ReplayGuard refuses when it is full, ExpiringMap forgets after ttl",
-    "SS009": "use the session's own lock (`session.lock`), or count its users and remove it with the last",
-    "SS010": "sweep with a task, or use an ExpiringMap, whose entries go unasked",
+    "SS009": "use the session's own lock (`session.lock`),"
+    " or count its users and remove it with the last",
+    "SS010": SWEEP,
 }
+"""What to write instead, by code; else BOUND."""
 
 WORDS: Final = {
     "cancelled": "cancelled at line {}",
@@ -39,6 +48,9 @@ WORDS: Final = {
     "return": "it returns at line {}",
     "end": "it ends at line {}",
 }
+"""How a function is left, by the kind of the way out."""
+ABSENT: Final = frozenset({Rank.EVENT, Rank.COMMAND, Rank.ON_READ, Rank.DEAD})
+"""Where what misses is not a way out, but whoever would call."""
 
 
 def exits_of(ways: Iterable[Way], told: str = "leaks") -> tuple[Exit, ...]:
@@ -59,12 +71,7 @@ def finding_of(judge: Judge, outcome: Outcome) -> Finding:
     kept, judgement = outcome.kept, outcome.judgement
     first = outcome.writes[0]
     exits = exits_of(judgement.ways)[:MOST] if judgement is not None else ()
-    if judgement is not None and judgement.rank in {
-        Rank.EVENT,
-        Rank.COMMAND,
-        Rank.ON_READ,
-        Rank.DEAD,
-    }:
+    if judgement is not None and judgement.rank in ABSENT:
         line = judgement.op.line
         exits = (Exit(line, "event", f"leaks if line {line} never runs: {judgement.why}"),)
     removals = [op for op in kept.removals() if op.line != kept.line]
@@ -82,7 +89,7 @@ def finding_of(judge: Judge, outcome: Outcome) -> Finding:
         writes=_places(judge, outcome.writes),
         removals=_places(judge, removals),
         defined=judge.project.place(kept.module, kept.line, kept.column),
-        advice=ADVICE.get(outcome.code, ADVICE["SS001"]),
+        advice=ADVICE.get(outcome.code, BOUND),
     )
 
 
@@ -98,10 +105,8 @@ def _sentence(outcome: Outcome) -> str:
     name, why = outcome.kept.attribute, outcome.reason
     twin = f"; its twin {outcome.twin} is emptied" if outcome.twin else ""
     match outcome.code:
-        case "SS001" if outcome.judgement is not None:
-            return f"{name} grows with each key, and {why}{twin}"
         case "SS001":
-            return f"{name} grows with each key, and nothing is ever removed{twin}"
+            return f"{name} grows with each key, and {why}{twin}"
         case "SS002f":
             return f"{name} keeps a key for each collection, though what is in it goes{twin}"
         case "SS002d":
@@ -112,14 +117,14 @@ def _sentence(outcome: Outcome) -> str:
             return f"{name} forgets what was seen when it is full, not when it is old"
         case "SS007":
             return f"{name} remembers what was seen without a time limit{twin}"
+        case "SS006":
+            return f"{name} keeps each task that was ever started{twin}"
         case "SS009":
             return f"{name} keeps a lock for each key that was ever seen{twin}"
         case "SS010":
             return (
                 f"{name} has entries with a time to live, and nothing removes those past it{twin}"
             )
-        case "SS002c":
-            return f"an entry of {name} is removed {why}{twin}"
         case "SS002b" | "SS002a" if outcome.judgement is not None and outcome.judgement.ways:
             func = outcome.judgement.func
             return f"an entry of {name} is removed {why}, in {func.name}(){twin}"

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Final
 
 from sessionstate.audit._calling import Calls
-from sessionstate.audit._containers import ATTRIBUTE, CLOSURE, Containers, Kept
+from sessionstate.audit._containers import ATTRIBUTE, Containers, Kept
 from sessionstate.audit._contexts import Seen
 from sessionstate.audit._facts import MODULE
 from sessionstate.audit._keys import Domain, Keys
@@ -18,24 +18,38 @@ from sessionstate.audit._vocabulary import LONG_OWNER, SHORT_OWNER
 
 FACTORY: Final = re.compile(
     r"^(main|_main|lifespan|create|make|build|setup|set_up|serve|run|start|init|register|install|async_main"
-    r"|get|app|bootstrap|configure|add|include|mount|wire|attach|load|prepare|launch|_?async_setup)"
+    r"|get|app|bootstrap|configure|add|include|mount|wire|attach|load|prepare|launch|async_setup)"
 )
+"""Functions that run once, and whose variables live as long as what they make."""
 ROUTE: Final = re.compile(
     r"\.(get|post|put|patch|delete|websocket|websocket_route|route|api_route|ws|event|on|command|tool"
     r"|message|message_handler|callback_query|callback_query_handler|handler|middleware|listen|listener"
     r"|resource|prompt|call_tool|task|subscriber|rpc|method|hybrid_command|slash_command|action)\b"
 )
+"""Decorators of what runs for one request, message or command."""
 STARTS: Final = re.compile(
     r"^_*(main|create_app|make_app|build_app|lifespan|serve|run_server|async_main)$"
 )
+"""Functions that run once, for as long as the program."""
 REQUESTS: Final = re.compile(
-    r"(?i)^(request|req|websocket|ws|session|conn|connection|message|event|ctx|interaction|update)(_id)?$|WebSocket|Request$|Interaction$|StreamWriter"
+    r"(?i)^(request|req|websocket|ws|session|conn|connection|message|event|ctx|interaction|update)"
+    r"(_id)?$|WebSocket|Request$|Interaction$|StreamWriter"
 )
+"""Parameters, and their types, of what runs for one request."""
 SHORT_BASES: Final = re.compile(
     r"(NodeVisitor|NodeTransformer|Exception|Error|BaseModel|TypedDict|NamedTuple|Enum|TestCase|Thread"
     r"|HTMLParser|Schema|View|APIView|Form|Model|Action|JSONEncoder|Command|Warning|ABCMeta|type"
     r"|RequestHandler|BaseRequestHandler|BaseHTTPRequestHandler|StreamRequestHandler|WebSocketHandler)$"
 )
+"""Classes of others, of whose children there are many, each for a while."""
+FIELDS: Final = re.compile(r"dataclass|define|attr")
+"""Decorators of classes whose body describes what each instance gets."""
+GIVEN_APP: Final = frozenset(
+    {"app", "server", "bot", "client", "loop", "callback", "cb", "listener"}
+)
+"""Parameters that may look like a session's, and come once."""
+STORES: Final = frozenset({"=", "[]=", "setdefault", "append", "add"})
+"""What puts something somewhere."""
 
 
 class Lifetime(IntEnum):
@@ -44,9 +58,12 @@ class Lifetime(IntEnum):
     """
 
     SHORT = 0
+    """As long as one session, or less."""
     UNKNOWN = 1
     LIKELY = 2
+    """As long as the program, by its name."""
     LONG = 3
+    """As long as the program."""
 
 
 class Owners:
@@ -65,13 +82,11 @@ class Owners:
         """
         Return how long the owner of *kept* lives.
         """
-        if kept.scope == CLOSURE:
-            return self._of_function(kept.maker) if kept.maker is not None else Lifetime.UNKNOWN
-        if kept.scope == ATTRIBUTE and kept.owner is not None:
-            if self.is_shared(kept):
-                return Lifetime.LONG
-            return self.of_type(kept.owner)
-        return Lifetime.LONG if kept.owner is None else self.of_type(kept.owner)
+        if kept.maker is not None:
+            return self._of_function(kept.maker)
+        if kept.owner is None or (kept.scope == ATTRIBUTE and self.is_shared(kept)):
+            return Lifetime.LONG
+        return self.of_type(kept.owner)
 
     def is_shared(self, kept: Kept) -> bool:
         """
@@ -87,10 +102,7 @@ class Owners:
         )
         if not made:
             return False
-        if any(
-            "dataclass" in each or "define" in each or "attr" in each
-            for each in owner.fact.decorators
-        ):
+        if any(map(FIELDS.search, owner.fact.decorators)):
             return False
         return not SHORT_BASES.search(" ".join(owner.fact.bases) or "-")
 
@@ -101,9 +113,8 @@ class Owners:
         if any(ROUTE.search(f".{each}") for each in func.fact.decorators):
             return Lifetime.SHORT
         for name, annotation in func.fact.parameters:
-            if self._keys.domain(f"p:{name}|{annotation}") is Domain.SESSION and name not in {
-                *("app", "server", "bot", "client", "loop", "callback", "cb", "listener"),
-            }:
+            comes = self._keys.domain(f"p:{name}|{annotation}") is Domain.SESSION
+            if comes and name not in GIVEN_APP:
                 return Lifetime.SHORT
         prefix = f"{func.fact.qualname}."
         inner = [f for f in func.module.facts.functions if f.qualname.startswith(prefix)]
@@ -177,9 +188,8 @@ class Owners:
         """
         line = seen.event[3]
         for other in self._calls.events(caller):
-            stored = other.event[2] in {"=", "[]=", "setdefault", "append", "add"}
             if (
-                stored
+                other.event[2] in STORES
                 and other.event[3] == line
                 and any(_is_instance(a, name) for a in other.event[6])
             ):

@@ -24,7 +24,7 @@ class Rank(IntEnum):
     CANCELLED = 2
     """On every way out but that of a cancellation."""
     LATE = 3
-    """It runs on every way out, but after something that may fail."""
+    """It is begun on every way out, but stands behind something that may fail."""
     STRAIGHT = 4
     """Only if nothing before it fails or is cancelled."""
     GUARDED = 5
@@ -58,6 +58,7 @@ SUBCODE: Final = {
     Rank.DEAD: "SS002d",
     Rank.SHUTDOWN: "SS001",
 }
+"""Of what rests on no more than that. A removal only at shutdown is none for a session."""
 
 
 class Judgement(NamedTuple):
