@@ -14,22 +14,42 @@ from sessionstate.audit._calling import Calls
 from sessionstate.audit._conditions import CALLBACKS, SIZE, is_handed_on, rolls_back, text_of
 from sessionstate.audit._containers import Kept, Op
 from sessionstate.audit._contexts import AROUND, DEFERRED, EXCEPT, FINALLY, TEST
+from sessionstate.audit._effects import FAILS
 from sessionstate.audit._facts import ASYNC, MODULE, YIELDS
 from sessionstate.audit._flow import Way, awaits
 from sessionstate.audit._project import Func
 from sessionstate.audit._ranks import Judgement, Rank
 from sessionstate.audit._reaching import AT_EXIT, Reach
-from sessionstate.audit._vocabulary import GROW, RESET, SHUTDOWN, SWEEP
+from sessionstate.audit._vocabulary import RESET, SHUTDOWN, SWEEP
 
 TIME: Final = re.compile(
-    r"(?i)(time|expir|ttl|age|deadline|now|stale|idle|last_|window|cutoff|timeout|elapsed|old|since"
-    r"|monotonic|timestamp|until|fresh|valid|inactive|dead|closed|done|cancelled|alive|connected)"
+    r"(?i)(time|expir|ttl|age|deadline|now|stale|idle|last_|window|cutoff|elapsed|old|since"
+    r"|monotonic|until|fresh|valid|inactive|dead|closed|done|cancelled|alive|connected)"
 )
-
-STREAM: Final = re.compile(r"^(websocket|ws|socket|reader|writer|stream)$|WebSocket$|Stream(Reader|Writer)$")
+"""The names in a test of whether something has had its time."""
 EXPIRED: Final = re.compile(
-    r"(?i)expir|ttl|deadline|timestamp|monotonic|elapsed|stale|\btime\b|\bnow\b|_at\b|max_age|too_old|cutoff|\bage\b"
+    r"(?i)expir|ttl|deadline|timestamp|monotonic|elapsed|stale|\btime\b|\bnow\b|_at\b|max_age"
+    r"|too_old|cutoff|\bage\b"
 )
+"""The names in a test of whether an entry that was looked up is too old."""
+STREAM: Final = re.compile(
+    r"^(websocket|ws|socket|reader|writer|stream)$|WebSocket$|Stream(Reader|Writer)$"
+)
+"""Parameters, and their types, of what handles one connection."""
+OLDEST: Final = re.compile(r"(?i)oldest|lru|evict|victim|first_key|least")
+"""Keys that are chosen because one has to go."""
+ROOM: Final = re.compile(r"(?i)evict|_?enforce|_trim|make_room")
+"""Functions that take out what is too much."""
+QUEUED: Final = frozenset({"popleft", "heappop", "pop_nowait"})
+"""What takes out as from a queue."""
+EMPTIES: Final = frozenset({"clear", "=", "[:]=", "del"})
+"""What takes out everything."""
+SWEPT: Final = frozenset({"=filter", "-=", "&=", "difference_update", "intersection_update"})
+"""What takes out each entry that is chosen by a look at all of them."""
+LOOKS: Final = frozenset({"iter", "items", "values", "keys", "copy"})
+"""What goes over each entry."""
+READS: Final = frozenset({"get", "[]", "in"})
+"""What looks one entry up."""
 
 
 class Assurance:
@@ -48,7 +68,7 @@ class Assurance:
         """
         Return the judgement of the removal that can be relied upon most.
         """
-        known = []
+        known: list[Judgement] = []
         for op in self._kept.removals():
             judged = self._of(op)
             if judged is not None:
@@ -65,7 +85,7 @@ class Assurance:
         return best
 
     def _is_sweep(self, op: Op) -> bool:
-        return op.name in {"clear", "=", "=filter", "[:]=", "-="} or self._sweeps(op)
+        return op.name in EMPTIES or op.name in SWEPT or self._sweeps(op)
 
     @staticmethod
     def _is_dead_sweep(each: Judgement) -> bool:
@@ -75,7 +95,9 @@ class Assurance:
         return each.rank is Rank.ON_READ or self._is_dead_sweep(each)
 
     def _of(self, op: Op) -> Judgement | None:
-        name = op.name
+        """
+        Judge one removal; None if it says nothing.
+        """
         if op.via:
             return self._handed(op)
         if any(frame.kind == DEFERRED for frame in op.frames) and is_handed_on(op, self._calls):
@@ -84,15 +106,9 @@ class Assurance:
             return self._say(Rank.SURE, "it is emptied as it is used", op)
         if self._caps(op):
             return self._say(Rank.SURE, "its size is limited", op)
-        if name in {"clear", "=", "[:]=", "del"}:
+        if op.name in EMPTIES:
             return self._whole(op)
-        if name in {
-            "=filter",
-            "-=",
-            "&=",
-            "difference_update",
-            "intersection_update",
-        } or self._sweeps(op):
+        if op.name in SWEPT or self._sweeps(op):
             return self._swept(op)
         return self._entry(op)
 
@@ -107,18 +123,12 @@ class Assurance:
         """
         Tell whether entries are taken out as from a queue.
         """
-        key = str(op.event[5])
-        if op.name in {"popleft", "heappop", "pop_nowait"}:
+        if op.name in QUEUED:
             return True
         if op.name == "pop" and not op.event[6] and self._kept.kind in {"list", "set", "deque"}:
             return True
-        if self._kept.kind in {"list", "deque"} and op.name == "pop" and key.startswith("c:"):
-            return True
-        return (
-            self._kept.kind in {"list", "deque"}
-            and op.name == "del[]"
-            and key.startswith(("c:", "s:"))
-        )
+        at_place = op.key.startswith(("c:", "s:"))  # by its number, not by what it is
+        return self._kept.kind in {"list", "deque"} and op.name in {"pop", "del[]"} and at_place
 
     def _caps(self, op: Op) -> bool:
         """
@@ -135,38 +145,35 @@ class Assurance:
                 and (self._kept.attribute in test.split() or "len" in test.split())
             ):
                 return True
-        oldest = re.search(r"(?i)oldest|lru|evict|victim|first_key|least", key)
-        room = re.search(r"(?i)evict|_?enforce|_trim|make_room", op.func.name)
-        return bool(oldest) or bool(room and self._calls.sites(op.func))
+        room = ROOM.search(op.func.name) and self._calls.sites(op.func)
+        return bool(OLDEST.search(key) or room)
 
     def _sweeps(self, op: Op) -> bool:
         """
         Tell whether it is removed by a look at every entry.
         """
-        own = {seen.event[3] for seen in self._iterations(op.func)}
-        if not own or op.name in GROW:
+        if not self._iterates(op.func):
             return False
         loop = next((f for f in reversed(op.frames) if f.kind == AROUND), None)
         if loop is None:
             return op.key.startswith("k:")
         parameters = {name for name, _ in op.func.fact.parameters}
-        text = op.key.partition(":")[2].partition("<")[0].partition("|")[0]
-        return text not in parameters or op.name in {"difference_update", "-="}
+        return text_of(op.key) not in parameters or op.name in {"difference_update", "-="}
 
-    def _iterations(self, func: Func) -> list[Op]:
-        return [
-            op  # type: ignore[misc]
-            for op in self._kept.ops
-            if op.func is func
-            and op.name in {"iter", "items", "values", "keys", "copy"}
-            and not op.inner
-        ]
+    def _iterates(self, func: Func) -> bool:
+        """
+        Tell whether *func* looks at every entry.
+        """
+        return any(op.func is func and op.name in LOOKS and not op.inner for op in self._kept.ops)
 
     def _whole(self, op: Op) -> Judgement | None:
+        """
+        Judge what takes everything out.
+        """
         func = op.func
         if func.fact.qualname in {MODULE, func.fact.cls} or func.name in {"__init__", "__new__"}:
             return None
-        if any(f.kind == TEST and (SIZE.search(f.text) or TIME.search(f.text)) for f in op.frames):
+        if _is_timed(op):
             return self._say(Rank.SURE, "it is emptied from time to time", op)
         if id(func) in self._effects.adders and not SHUTDOWN.match(func.name):
             return self._say(Rank.SURE, "it is emptied as it is used", op)
@@ -175,15 +182,15 @@ class Assurance:
         return self._reach.reached(op, op.frames, func, 0, whole=True)
 
     def _swept(self, op: Op) -> Judgement | None:
+        """
+        Judge what takes out each entry that has had its time.
+        """
         func = op.func
         if func.fact.qualname == MODULE:
             return None
-        timed = any(
-            f.kind == TEST and (TIME.search(f.text) or SIZE.search(f.text)) for f in op.frames
-        )
         if (
             SHUTDOWN.match(func.name)
-            and not timed
+            and not _is_timed(op)
             and op.name != "=filter"
             and not SWEEP.search(func.name)
         ):
@@ -207,9 +214,14 @@ class Assurance:
                 return self._say(Rank.CALLED, "another entry goes", op)
             if rolls_back(op):
                 return None
+            added = self._effects.adders[id(func)]
+            follows = added.line < op.line and op.frames[: len(added.frames)] == added.frames
+            held = [way for way in self._effects.ways(func)[1] if way.held and not way.weak]
+            if follows and held:
+                return self._say(Rank.STRAIGHT, "only on some ways out", op, func, held)
         awaited = self._awaits_answer(op)
         if awaited:
-            return self._say(Rank.EVENT, "only when the answer comes", op, awaited[0], awaited[1])
+            return self._say(Rank.EVENT, "only when the answer comes", op, *awaited)
         streamed = self._after_stream(op)
         if streamed:
             return self._say(Rank.STRAIGHT, f"only at the end of {func.name}()", op, func, streamed)
@@ -223,19 +235,18 @@ class Assurance:
         """
         for write in self._kept.writes():
             func, given = write.func, write.event[6][:1]
-            if (
-                func is op.func
-                or not given
-                or given[0][:1] not in "$^"
-            ):
+            if func is op.func or not given or given[0][:1] not in "$^":
                 continue
             lines = {
                 event[1]
                 for event in awaits(func.fact.block())
                 if event[1] >= write.line and given[0] in event[2:]
             }
-            ways = [w for w in self._effects.ways(func)[1] if w.held and w.line in lines and not w.weak]
-            missed = [way for way in ways if way.kind in {"cancelled", "exception"}]
+            missed = [
+                way
+                for way in self._effects.ways(func)[1]
+                if way.held and not way.weak and way.line in lines and way.kind in FAILS
+            ]
             if missed:
                 return func, missed
         return None
@@ -268,7 +279,14 @@ class Assurance:
             return False
         if any(f.kind == AROUND for f in op.frames) or SWEEP.search(func.name):
             return False
-        return any(
-            o.func is func and o.name in {"get", "[]", "in"} and o.line <= op.line
-            for o in self._kept.ops
-        )
+        return any(o.func is func and o.name in READS and o.line <= op.line for o in self._kept.ops)
+
+
+def _is_timed(op: Op) -> bool:
+    """
+    Tell whether a removal stands in a test of how old, or how many, entries are.
+    """
+    return any(
+        frame.kind == TEST and (SIZE.search(frame.text) or TIME.search(frame.text))
+        for frame in op.frames
+    )

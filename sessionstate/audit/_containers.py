@@ -4,6 +4,7 @@ The containers that outlive a call, and everything that is done to them.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -91,7 +92,8 @@ class Kept:
         Yield what takes an entry out.
         """
         for op in self.ops:
-            if not op.inner and op.name in REMOVES:
+            constant = op.name in {"pop", "del[]"} and op.key.startswith("c:")
+            if not op.inner and op.name in REMOVES and not (constant and self.kind in KEYED):
                 yield op
 
     @property
@@ -102,6 +104,12 @@ class Kept:
         return self.kind.startswith("defaultdict")
 
 
+REQUESTED: Final = re.compile(
+    r"^[@$%](g|request|req|websocket|ws|Request|WebSocket|HTTPConnection|_?request_ctx|ctx|local|_local"
+    r"|thread_local|threadlocal|state)$|^[$%@](request|Request|req|conn|WebSocket|websocket)\."
+)
+"""What hangs on these goes with a request, or with a thread."""
+KEYED: Final = frozenset({"dict", "OrderedDict", "defaultdict", "set"})
 REMOVES: Final = SHRINK | {"=", "=filter", "[:]=", "del"}
 
 Meant = tuple[tuple[Kept, ...], bool]
@@ -180,7 +188,7 @@ class Containers:
         Note a container that hangs on something of which the class is not known, as ``app.state``.
         """
         base, _, attr = make[0].rpartition(".")
-        if base[0] == "^":
+        if base[0] == "^" or REQUESTED.search(base):
             return  # it hangs on a local variable, and goes with it
         if any(each.scope == STATE for each in self._named.get(attr, ())):
             return

@@ -4,8 +4,8 @@ What an event does to one container: by itself, or by what it calls.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._conditions import is_about_key, is_harmless
@@ -16,6 +16,18 @@ from sessionstate.audit._facts import MODULE, RAISES
 from sessionstate.audit._flow import Effect, Way, Ways
 from sessionstate.audit._project import GENERIC, Func
 from sessionstate.audit._vocabulary import COUNT, GROW
+
+
+GIVES: Final = frozenset(
+    {"pop", "del[]", "remove", "discard", "clear", "popitem", "-=", "difference_update"}
+)
+"""What takes out the entry that was put in, as far as one function can tell."""
+WHOLE: Final = frozenset({"clear", "=", "=filter", "[:]="})
+"""What takes out more than one entry."""
+ENDS: Final = frozenset({"end", "return"})
+"""Ways out that are meant."""
+FAILS: Final = frozenset({"cancelled", "exception", "raise"})
+"""Ways out that are not."""
 
 
 class Effects:
@@ -33,6 +45,9 @@ class Effects:
         self._both: dict[int, Effect] = {}
 
     def of(self, event: Event, func: Func) -> Effect:
+        """
+        Return what *event* does in *func*.
+        """
         if event[0] != OP:
             return Effect.NONE
         path, name = event[1], event[2]
@@ -41,26 +56,16 @@ class Effects:
             counts = name == COUNT and (self._kept.creates or self._kept.kind == "Counter")
             if name in GROW or counts:
                 return Effect.TAKE
-            if name in {
-                "pop",
-                "del[]",
-                "remove",
-                "discard",
-                "clear",
-                "popitem",
-                "-=",
-                "difference_update",
-            }:
-                return Effect.GIVE
-            return Effect.NONE
+            return Effect.GIVE if name in GIVES else Effect.NONE
         for target in self._calls.project.named.get(called(event), ()):
+            if target is func or not self._is_call_of(event, func, target):
+                continue
             takes, gives = id(target) in self.adders, id(target) in self.removers
-            if (takes or gives) and target is not func and self._is_call_of(event, func, target):
-                if takes and gives:
-                    return self._of_both(target)
-                return Effect.GIVE if gives else Effect.TAKE
-            leads = not takes and not gives and target is not func and self._leads(target)
-            if leads and self._is_call_of(event, func, target):
+            if takes and gives:
+                return self._of_both(target)
+            if takes:
+                return Effect.TAKE
+            if gives or self._leads(target):
                 return Effect.GIVE
         return Effect.NONE
 
@@ -71,7 +76,7 @@ class Effects:
         known = self._both.get(id(target))
         if known is None:
             self._both[id(target)] = Effect.NONE  # while it is being asked
-            ways = [w for w in self.ways(target)[1] if w.kind in {"end", "return"}]
+            ways = [w for w in self.ways(target)[1] if w.kind in ENDS]
             held = any(way.held for way in ways)
             known = self._both[id(target)] = Effect.TAKE if held else Effect.GIVE
         return known
@@ -82,7 +87,7 @@ class Effects:
         """
         for op in self.removers.values():
             for site in self._calls.sites(op.func):
-                if site.func is target and not site.handed and id(target) not in self.adders:
+                if site.func is target and not site.handed:
                     return not any(f.kind in {EXCEPT, AROUND} for f in site.frames)
         return False
 
@@ -158,8 +163,7 @@ class Effects:
 
         ways = Ways(effect, guarded, asks=asks).of(func.fact.block(), held=True)
         last = max(lines)
-        kinds = {"cancelled", "exception", "raise"}
-        return [w for w in ways if w.held and w.kind in kinds and begin <= w.line < last]
+        return [w for w in ways if w.held and w.kind in FAILS and begin <= w.line < last]
 
     def entering(self, func: Func) -> tuple[Func, list[Way]] | None:
         """
@@ -170,13 +174,11 @@ class Effects:
             enter = own.methods.get(name) if own is not None else None
             if enter is not None and id(enter) in self.adders:
                 ways = self.ways(enter)[1]
-                missed = [
-                    w for w in ways if w.held and not w.weak and w.kind not in {"end", "return"}
-                ]
+                missed = [w for w in ways if w.held and not w.weak and w.kind not in ENDS]
                 if missed:
                     return enter, missed
         return None
 
 
 def _by_key(op: Op) -> bool:
-    return op.name not in {"clear", "=", "=filter", "[:]="} and not op.via
+    return op.name not in WHOLE and not op.via

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._conditions import text_of
@@ -15,56 +15,51 @@ from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._facts import ASYNC, MODULE
 from sessionstate.audit._keys import Domain, Keys
 from sessionstate.audit._lowering import IF, LOOP, RAISE, RETURN, TRY, WITH
-from sessionstate.audit._owners import ROUTE, Lifetime, Owners
+from sessionstate.audit._owners import Lifetime, Owners, is_routed
 from sessionstate.audit._project import GENERIC, Func, Module, Project
 from sessionstate.audit._vocabulary import BORROWS, BOUNDED, GROW, SHRINK
 
 STARTS: Final = re.compile(
-    r"^_*(main|setup|set_up|create_app|make_app|build_app|lifespan|configure|init_app|load_\w+|register_all)$"
+    r"^_*(main|setup|set_up|create_app|make_app|build_app|lifespan|configure|init_app|load_\w+"
+    r"|register_all)$"
 )
-
+"""Functions that run once, before anybody connects."""
 OPENS: Final = re.compile(r"^_*(start(_all|up|_workers)?|__aenter__|on_startup|launch|boot|setup)$")
-FULL: Final = re.compile(r"(?i)\blen\b.*(max|limit|cap)|(max|limit|cap)\w*.*\blen\b")
-BLOCKS: Final = frozenset({IF, LOOP, TRY, WITH})
-DEEPEST: Final = 3
-
+"""Functions that begin what its owner runs."""
 REGISTRY: Final = re.compile(
-    r"^_*(register|add_(route|handler|command|tool|plugin|hook|middleware|type|class|converter|filter"
-    r"|extension|resource|prompt|mime|codec|provider|option|argument|parser|url|rule|blueprint|model)"
-    r"|include|mount|install|provide|declare|define|load_|import_|configure|__init_subclass__|__set_name__"
-    r"|discover|use$|wrap|decorat|__new__|__class_getitem__|init_|setup|set_up)"
+    r"^_*(register|add_(route|handler|command|tool|plugin|hook|middleware|type|class|converter"
+    r"|filter|extension|resource|prompt|mime|codec|provider|option|argument|parser|url|rule"
+    r"|blueprint|model)|include|mount|install|provide|declare|define|load_|import_|configure"
+    r"|__init_subclass__|__set_name__|discover|use$|wrap|decorat|__new__|__class_getitem__|init_"
+    r"|setup|set_up)"
 )
-
+"""Functions that are told what there is: of what they keep there is as much as is written."""
+FULL: Final = re.compile(r"(?i)\blen\b.*(max|limit|cap)|(max|limit|cap)\w*.*\blen\b")
+"""The names in a test of whether a container is full."""
+STARTED: Final = re.compile(r"create_task|ensure_future")
+"""What a key is that is a task."""
+CREATED: Final = frozenset({"__init_subclass__", "__set_name__", "__class_getitem__"})
+"""Methods that run as a class is made."""
+CONSTRUCTORS: Final = frozenset({"__init__", "__post_init__", "__new__"})
+MOVED: Final = frozenset({"return", "=", "[]="})
+"""How a container is passed on under another name, which is followed elsewhere."""
+BLOCKS: Final = frozenset({IF, LOOP, TRY, WITH})
+"""Statements that others stand in."""
+DEEPEST: Final = 3
+"""How many callers up it is asked whether all of them run at the start."""
 MANY: Final = 12
-
+"""Callers of a function that is called by whoever likes to."""
 COMMAND_LINE: Final = frozenset({"argparse", "click", "typer", "fire", "docopt", "optparse", "sys"})
-
+"""Modules of which a program for the command line imports one."""
 SERVERS: Final = frozenset(
     {
-        *(
-            "fastapi",
-            "flask",
-            "starlette",
-            "aiohttp",
-            "tornado",
-            "sanic",
-            "quart",
-            "django",
-            "bottle",
-        ),
-        *(
-            "socketserver",
-            "http",
-            "websockets",
-            "socketio",
-            "uvicorn",
-            "asyncio",
-            "threading",
-            "grpc",
-        ),
-        *("discord", "telegram", "slack_bolt", "pika", "kafka", "zmq", "twisted", "gevent", "trio"),
+        *("fastapi", "flask", "starlette", "aiohttp", "tornado", "sanic", "quart", "django"),
+        *("bottle", "socketserver", "http", "websockets", "socketio", "uvicorn", "asyncio"),
+        *("threading", "grpc", "discord", "telegram", "slack_bolt", "pika", "kafka", "zmq"),
+        *("twisted", "gevent", "trio"),
     }
 )
+"""Modules of which a program that serves imports one."""
 
 
 def refusals(func: Func) -> Iterator[str]:
@@ -78,13 +73,12 @@ def refusals(func: Func) -> Iterator[str]:
             then = statement[5]
             if then and then[-1][0] in {RETURN, RAISE}:
                 yield statement[4]
-        waiting += [
-            inner
-            for part in statement[2:]
-            if isinstance(part, tuple)
-            for inner in part
-            if isinstance(inner, tuple) and inner and inner[0] in BLOCKS
-        ]
+        for part in filter(_is_tuple, statement[2:]):
+            waiting += [each for each in part if _is_tuple(each) and each and each[0] in BLOCKS]
+
+
+def _is_tuple(part: Any) -> bool:
+    return isinstance(part, tuple)
 
 
 class Growth:
@@ -104,6 +98,9 @@ class Growth:
         self._tables: dict[int, bool] = {}
 
     def bounded(self, kept: Kept) -> str:
+        """
+        Tell why *kept* does not grow, whatever is put in; empty if it may.
+        """
         if kept.kind == "deque(maxlen)":
             return "it has a maxlen"
         if BOUNDED.search(kept.kind):
@@ -112,10 +109,11 @@ class Growth:
             return "it is part of a test"
         if self._is_script(kept.module):
             return "it is part of a script that runs once"
-        if self._known_keys(kept):
-            return "its keys are those of a table"
-        if not any(True for _ in kept.writes()):
+        writes = list(kept.writes())
+        if not writes:
             return "nothing is put in"
+        if all(self._looked_up(kept, op) for op in writes):
+            return "its keys are those of a table"
         if self._capped(kept):
             return "its size is limited"
         return ""
@@ -137,14 +135,10 @@ class Growth:
             self._scripts[id(module)] = known
         return known
 
-    def _known_keys(self, kept: Kept) -> bool:
-        """
-        Tell whether each key was looked up in a table that does not grow before it is written.
-        """
-        writes = list(kept.writes())
-        return bool(writes) and all(self._looked_up(kept, op) for op in writes)
-
     def _looked_up(self, kept: Kept, op: Op) -> bool:
+        """
+        Tell whether a key was looked up in a table that does not grow before it is written.
+        """
         text = text_of(op.key)
         if not text or op.func.fact.qualname == MODULE:
             return False
@@ -155,12 +149,8 @@ class Growth:
             several, inner = self._containers.resolve(op.func, path)
             if not several and path.rpartition(".")[2].lstrip("@").isupper():
                 return True
-            if (
-                several
-                and not inner
-                and several[0] is not kept
-                and self._is_table(several[0])
-            ):
+            table = several[0] if several and not inner else kept
+            if table is not kept and self._is_table(table):
                 return True
         return False
 
@@ -168,8 +158,8 @@ class Growth:
         """
         Tell whether a task is kept that is started once, with its owner.
         """
-        started = "create_task" in op.key or "ensure_future" in op.key
-        return started and bool(OPENS.match(op.func.name)) and not self._takes_session(op.func)
+        started = STARTED.search(op.key) and OPENS.match(op.func.name)
+        return bool(started) and not self._takes_session(op.func)
 
     def _is_table(self, kept: Kept) -> bool:
         """
@@ -186,14 +176,9 @@ class Growth:
         Tell whether a write is refused when it is full.
         """
         for op in kept.writes():
-            for frame in op.frames:
-                if (
-                    frame.kind == TEST
-                    and kept.attribute in frame.text
-                    and FULL.search(frame.text)
-                ):
-                    return True
-            if any(FULL.search(about) and kept.attribute in about for about in refusals(op.func)):
+            tests = [frame.text for frame in op.frames if frame.kind == TEST]
+            tests += refusals(op.func)
+            if any(FULL.search(about) and kept.attribute in about for about in tests):
                 return True
         return False
 
@@ -202,7 +187,7 @@ class Growth:
         Return the writes that may put in ever more.
         """
         found = self._growing_at(kept, kept.writes())
-        if not found and any(True for _ in kept.writes()):
+        if not found:
             # `sessions[app][user_id]`: the outer keys are few, the inner ones are not.
             inner = [
                 op
@@ -216,13 +201,11 @@ class Growth:
         return found
 
     def _growing_at(self, kept: Kept, writes: Iterable[Op]) -> list[Op]:
-        found = []
+        found: list[Op] = []
         for op in writes:
-            if op.func.fact.qualname == MODULE or op.func.module.is_test:
+            if op.func.fact.qualname in {MODULE, op.func.fact.cls} or op.func.module.is_test:
                 continue
-            if op.func.fact.qualname == op.func.fact.cls:
-                continue
-            if op.func.name in {"__init__", "__post_init__", "__new__"} and kept.scope == ATTRIBUTE:
+            if op.func.name in CONSTRUCTORS and kept.scope == ATTRIBUTE:
                 own = self._project.type_of(op.func)
                 shared = self._owners.is_shared(kept)
                 if own is kept.owner and op.event[1].startswith("self.") and not shared:
@@ -238,13 +221,16 @@ class Growth:
         return found
 
     def domain(self, kept: Kept, op: Op) -> Domain:
+        """
+        Return how many values the key of a write takes.
+        """
         found = self._domain_here(kept, op)
         if found is Domain.SESSION or op.key[:2] != "p:":
             return found
         given = self._given(op)
         if given is not None:
             return given
-        if found is Domain.UNKNOWN and any(ROUTE.search(f".{d}") for d in op.func.fact.decorators):
+        if found is Domain.UNKNOWN and is_routed(op.func):
             return Domain.LIKELY  # whoever makes the request chooses it
         return found
 
@@ -265,16 +251,12 @@ class Growth:
         return None if strongest is Domain.UNKNOWN else strongest
 
     def _domain_here(self, kept: Kept, op: Op) -> Domain:
-        if re.search(r"create_task|ensure_future", op.key):
+        if STARTED.search(op.key):
             return Domain.SESSION
-        if op.name == "[]=" or op.name in {"setdefault", "[]"}:
-            return self._keys.domain(op.key)
-        if kept.kind == "list" and op.name in {"append", "insert", "extend", "+=[]", "appendleft"}:
-            found = self._keys.domain(op.key)
-            if op.name == "append" and found is Domain.BOUNDED and op.key.startswith(("c:", "t:")):
-                return Domain.UNKNOWN
-            return found
-        return self._keys.domain(op.key)
+        found = self._keys.domain(op.key)
+        # A list keeps what is equal each time: `history.append((1, text))`.
+        repeats = kept.kind == "list" and op.name == "append" and op.key.startswith(("c:", "t:"))
+        return Domain.UNKNOWN if repeats and found is Domain.BOUNDED else found
 
     def _at_import(self, func: Func, depth: int = 0, *, certain: bool = False) -> bool:
         """
@@ -285,7 +267,7 @@ class Growth:
         name = func.name
         if func.fact.flags & ASYNC:
             return False
-        if name in {"__init_subclass__", "__set_name__", "__class_getitem__"}:
+        if name in CREATED:
             return True
         sites = [site for site in self._calls.sites(func) if not site.func.module.is_test]
         if not sites:
@@ -293,15 +275,10 @@ class Growth:
                 return False
             outer = func.fact.qualname.rpartition(".")[0]
             if outer and outer != func.fact.cls and depth < DEEPEST:
-                around = [
-                    f
-                    for f in self._project.named[outer.rpartition(".")[2]]
-                    if f.module is func.module
-                ]
                 return any(
                     self._at_import(f, depth + 1, certain=certain)
-                    for f in around
-                    if f.fact.qualname == outer
+                    for f in self._project.named[outer.rpartition(".")[2]]
+                    if f.module is func.module and f.fact.qualname == outer
                 )
             return bool(REGISTRY.match(name)) and not certain
         if depth > DEEPEST:
@@ -340,7 +317,7 @@ class Growth:
         Tell where it goes, if something unknown gets hold of the container itself.
         """
         for op in kept.escapes:
-            if op.name in BORROWS or op.name in {"return", "=", "[]="} or op.name in GROW:
+            if op.name in BORROWS or op.name in MOVED or op.name in GROW:
                 continue
             if op.name == "()":
                 called = op.event[1].rpartition(".")[2].lstrip("@")

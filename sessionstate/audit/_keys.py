@@ -94,6 +94,8 @@ class Keys:
         if annotation and STRONG_ANNOTATION.search(annotation):
             return Domain.SESSION
         words = name.replace("()", "").split(".")
+        if name.startswith(("os.environ", "os.getenv")):
+            return Domain.BOUNDED
         if (name == "self" and origin == "v") or any(map(RANDOM.search, words)):
             return Domain.SESSION
         snake = CAMEL.sub("_", name).lower() if last != last.upper() else name

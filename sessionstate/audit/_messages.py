@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from sessionstate.audit._conditions import rolls_back
 from sessionstate.audit._containers import Op
 from sessionstate.audit._findings import Exit, Finding, Place, Severity
 from sessionstate.audit._flow import Way

@@ -110,7 +110,7 @@ class Owners:
         """
         Return how long a local variable of *func* lives, if functions inside use it.
         """
-        if any(ROUTE.search(f".{each}") for each in func.fact.decorators):
+        if is_routed(func):
             return Lifetime.SHORT
         for name, annotation in func.fact.parameters:
             comes = self._keys.domain(f"p:{name}|{annotation}") is Domain.SESSION
@@ -196,7 +196,7 @@ class Owners:
                 return None
         if caller.fact.qualname == MODULE or STARTS.match(caller.name):
             return Lifetime.LONG
-        if any(ROUTE.search(f".{each}") for each in caller.fact.decorators):
+        if is_routed(caller):
             return Lifetime.SHORT
         taken = any(REQUESTS.search(p) or REQUESTS.search(a) for p, a in caller.fact.parameters)
         return Lifetime.SHORT if taken else Lifetime.UNKNOWN
@@ -214,6 +214,13 @@ class Owners:
         if ".state." in path or "app." in path or ".[" in path:
             return Lifetime.LONG
         return Lifetime.UNKNOWN
+
+
+def is_routed(func: Func) -> bool:
+    """
+    Tell whether *func* runs for one request, message or command.
+    """
+    return any(ROUTE.search(f".{each}") for each in func.fact.decorators)
 
 
 def _is_instance(path: str, name: str) -> bool:

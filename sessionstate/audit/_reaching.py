@@ -231,6 +231,8 @@ class Reach:
             return self._late(op, func, f"{name}() is owed by the transport")
         if re.match(r"^_*(do_|cmd_|command_|handle_)?(quit|bye|logout|log_out|kick|leave|sign_?out)(_|$)", name):
             return self.say(Rank.COMMAND, f"only when somebody asks for {name}()", op, func)
+        if not called and not decorators and SWEEP.search(name) and self._is_unused(func):
+            return self.say(Rank.DEAD, f"nobody calls {name}()", op, func)
         asked = not called and not decorators and DELETES.match(name)
         if asked and not self._is_unused(func):
             return self.say(Rank.ASKED, f"only when somebody asks for {name}()", op, func)
