@@ -17,8 +17,9 @@ from sessionstate.audit._contexts import AROUND, DEFERRED, EXCEPT, FINALLY, TEST
 from sessionstate.audit._effects import FAILS
 from sessionstate.audit._facts import ASYNC, MODULE, YIELDS
 from sessionstate.audit._flow import Way, awaits
+from sessionstate.audit._leaving import flow
 from sessionstate.audit._project import Func
-from sessionstate.audit._ranks import Judgement, Rank
+from sessionstate.audit._ranks import Judgement, Rank, say
 from sessionstate.audit._reaching import AT_EXIT, Reach
 from sessionstate.audit._vocabulary import RESET, SHUTDOWN, SWEEP
 
@@ -62,7 +63,6 @@ class Assurance:
         self._calls = calls
         self._reach = Reach(kept, calls)
         self._effects = self._reach.effects
-        self._say = self._reach.say
 
     def best(self) -> Judgement | None:
         """
@@ -101,11 +101,11 @@ class Assurance:
         if op.via:
             return self._handed(op)
         if any(frame.kind == DEFERRED for frame in op.frames) and is_handed_on(op, self._calls):
-            return self._say(Rank.SURE, "a callback removes it", op)
+            return say(Rank.SURE, "a callback removes it", op)
         if self._consumes(op):
-            return self._say(Rank.SURE, "it is emptied as it is used", op)
+            return say(Rank.SURE, "it is emptied as it is used", op)
         if self._caps(op):
-            return self._say(Rank.SURE, "its size is limited", op)
+            return say(Rank.SURE, "its size is limited", op)
         if op.name in EMPTIES:
             return self._whole(op)
         if op.name in SWEPT or self._sweeps(op):
@@ -114,10 +114,10 @@ class Assurance:
 
     def _handed(self, op: Op) -> Judgement:
         if op.via in CALLBACKS or SWEEP.search(op.via):
-            return self._say(Rank.SURE, f"handed to {op.via}", op)
+            return say(Rank.SURE, f"handed to {op.via}", op)
         if op.via in AT_EXIT:
-            return self._say(Rank.SHUTDOWN, "only when the program ends", op)
-        return self._say(Rank.CALLED, f"handed to {op.via}", op)
+            return say(Rank.SHUTDOWN, "only when the program ends", op)
+        return say(Rank.CALLED, f"handed to {op.via}", op)
 
     def _consumes(self, op: Op) -> bool:
         """
@@ -174,11 +174,11 @@ class Assurance:
         if func.fact.qualname in {MODULE, func.fact.cls} or func.name in {"__init__", "__new__"}:
             return None
         if _is_timed(op):
-            return self._say(Rank.SURE, "it is emptied from time to time", op)
+            return say(Rank.SURE, "it is emptied from time to time", op)
         if id(func) in self._effects.adders and not SHUTDOWN.match(func.name):
-            return self._say(Rank.SURE, "it is emptied as it is used", op)
+            return say(Rank.SURE, "it is emptied as it is used", op)
         if SHUTDOWN.match(func.name) and not (RESET.match(func.name) and self._calls.sites(func)):
-            return self._say(Rank.SHUTDOWN, f"only {func.name}() empties it", op)
+            return say(Rank.SHUTDOWN, f"only {func.name}() empties it", op)
         return self._reach.reached(op, op.frames, func, 0, whole=True)
 
     def _swept(self, op: Op) -> Judgement | None:
@@ -194,9 +194,9 @@ class Assurance:
             and op.name != "=filter"
             and not SWEEP.search(func.name)
         ):
-            return self._say(Rank.SHUTDOWN, f"only {func.name}() empties it", op)
+            return say(Rank.SHUTDOWN, f"only {func.name}() empties it", op)
         if id(func) in self._effects.adders:
-            return self._say(Rank.SURE, "each write sweeps it", op)
+            return say(Rank.SURE, "each write sweeps it", op)
         return self._reach.reached(op, (), func, 0, whole=True)
 
     def _entry(self, op: Op) -> Judgement | None:
@@ -207,26 +207,26 @@ class Assurance:
         if func.fact.qualname == MODULE:
             return None
         if id(func) in self._effects.adders:
-            judged = self._reach.flow(func, op)
+            judged = flow(self._effects, func, op)
             if judged is not None:
                 return judged
             if self._key_differs(op):
-                return self._say(Rank.CALLED, "another entry goes", op)
+                return say(Rank.CALLED, "another entry goes", op)
             if rolls_back(op):
                 return None
             added = self._effects.adders[id(func)]
             follows = added.line < op.line and op.frames[: len(added.frames)] == added.frames
             held = [way for way in self._effects.ways(func)[1] if way.held and not way.weak]
             if follows and held:
-                return self._say(Rank.STRAIGHT, "only on some ways out", op, func, held)
+                return say(Rank.STRAIGHT, "only on some ways out", op, func, held)
         awaited = self._awaits_answer(op)
         if awaited:
-            return self._say(Rank.EVENT, "only when the answer comes", op, *awaited)
+            return say(Rank.EVENT, "only when the answer comes", op, *awaited)
         streamed = self._after_stream(op)
         if streamed:
-            return self._say(Rank.STRAIGHT, f"only at the end of {func.name}()", op, func, streamed)
+            return say(Rank.STRAIGHT, f"only at the end of {func.name}()", op, func, streamed)
         if self._on_read(op):
-            return self._say(Rank.ON_READ, f"only when {func.name}() meets it expired", op)
+            return say(Rank.ON_READ, f"only when {func.name}() meets it expired", op)
         return self._reach.reached(op, op.frames, func, 0)
 
     def _awaits_answer(self, op: Op) -> tuple[Func, list[Way]] | None:

@@ -17,7 +17,6 @@ from sessionstate.audit._flow import Effect, Way, Ways
 from sessionstate.audit._project import GENERIC, Func
 from sessionstate.audit._vocabulary import COUNT, GROW
 
-
 GIVES: Final = frozenset(
     {"pop", "del[]", "remove", "discard", "clear", "popitem", "-=", "difference_update"}
 )
@@ -37,7 +36,7 @@ class Effects:
 
     def __init__(self, kept: Kept, calls: Calls) -> None:
         self._kept = kept
-        self._calls = calls
+        self.calls = calls
         self.adders = {id(op.func): op for op in kept.writes() if op.func.fact.qualname != MODULE}
         """By function, an operation in it that puts an entry in."""
         self.removers = {id(op.func): op for op in kept.removals() if _by_key(op)}
@@ -51,13 +50,13 @@ class Effects:
         if event[0] != OP:
             return Effect.NONE
         path, name = event[1], event[2]
-        several, inner = self._calls.containers.resolve(func, path)
+        several, inner = self.calls.containers.resolve(func, path)
         if self._kept in several and not inner:
             counts = name == COUNT and (self._kept.creates or self._kept.kind == "Counter")
             if name in GROW or counts:
                 return Effect.TAKE
             return Effect.GIVE if name in GIVES else Effect.NONE
-        for target in self._calls.project.named.get(called(event), ()):
+        for target in self.calls.project.named.get(called(event), ()):
             if target is func or not self._is_call_of(event, func, target):
                 continue
             takes, gives = id(target) in self.adders, id(target) in self.removers
@@ -86,13 +85,13 @@ class Effects:
         Tell whether *target* does little more than call what removes.
         """
         for op in self.removers.values():
-            for site in self._calls.sites(op.func):
+            for site in self.calls.sites(op.func):
                 if site.func is target and not site.handed:
                     return not any(f.kind in {EXCEPT, AROUND} for f in site.frames)
         return False
 
     def _is_call_of(self, event: Event, func: Func, target: Func) -> bool:
-        return any(site.func is func and site.event == event for site in self._calls.sites(target))
+        return any(site.func is func and site.event == event for site in self.calls.sites(target))
 
     def ways(self, func: Func) -> tuple[Ways, tuple[Way, ...], Callable[[Event], Effect]]:
         """
@@ -107,7 +106,7 @@ class Effects:
             return found
 
         def guarded(path: str) -> bool:
-            return self._kept in self._calls.containers.resolve(func, path)[0]
+            return self._kept in self.calls.containers.resolve(func, path)[0]
 
         own = [op.key for op in self._kept.ops if op.func is func]
 
@@ -122,14 +121,14 @@ class Effects:
         Tell whether an event calls a function of ours that raises an error of its own.
         """
         name = called(event)
-        targets = self._calls.project.named.get(name, ())
+        targets = self.calls.project.named.get(name, ())
         return len(targets) == 1 and bool(targets[0].fact.flags & RAISES) and name not in GENERIC
 
     def adds(self, func: Func) -> bool:
         """
         Tell whether *func* calls something that puts an entry in.
         """
-        return any(self.of(seen.event, func) is Effect.TAKE for seen in self._calls.events(func))
+        return any(self.of(seen.event, func) is Effect.TAKE for seen in self.calls.events(func))
 
     def behind_condition(self, gives: Iterable[Seen], func: Func) -> Func | None:
         """
@@ -156,7 +155,7 @@ class Effects:
             return Effect.GIVE if event[0] == OP and event[3] in lines else Effect.NONE
 
         def guarded(path: str) -> bool:
-            return self._kept in self._calls.containers.resolve(func, path)[0]
+            return self._kept in self.calls.containers.resolve(func, path)[0]
 
         def asks(about: str) -> bool:
             return any(is_about_key(about, op.key) for op in self.removers.values())
@@ -169,7 +168,7 @@ class Effects:
         """
         Return the `__enter__` that puts the entry in and may fail after that, with its ways out.
         """
-        own = self._calls.project.type_of(func)
+        own = self.calls.project.type_of(func)
         for name in ("__aenter__", "__enter__"):
             enter = own.methods.get(name) if own is not None else None
             if enter is not None and id(enter) in self.adders:

@@ -32,6 +32,7 @@ from sessionstate.audit._fix_shapes import (
     own,
     parts,
     removed,
+    waits,
     written,
 )
 from sessionstate.audit._fix_source import TRIES, Source, Spot, Statement
@@ -286,11 +287,15 @@ def _removes(statement: ast.stmt) -> bool:
 def _final(source: Source, pair: Pair, spot: Spot, between: Sequence[Statement]) -> cst.Finally:
     """
     Return the ``finally`` with the removal, which tolerates absence if another may come first.
+
+    Another may, in what is between, or while that waits: an error of the removal would take the
+    place of the one that is on its way.
     """
     removal = pair.removal.with_changes(leading_lines=_cut(pair.removal.leading_lines)[1])
     last: Statement = removal
-    nodes = [node for tree in source.trees(*between) for node in ast.walk(tree)]
-    if any(_takes_out(node, pair.name) for node in nodes):
+    trees = source.trees(*between)
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    if waits(*trees) or any(_takes_out(node, pair.name) for node in nodes):
         last = _tolerant(source, pair, spot, removal)
     source.renew(pair.removal, last)
     return cst.Finally(body=cst.IndentedBlock(body=[last], indent=spot.block.indent))

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._conditions import text_of
 from sessionstate.audit._containers import ATTRIBUTE, REMOVES, Containers, Kept, Op
 from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._facts import ASYNC, MODULE
+from sessionstate.audit._flow import BLOCKS
 from sessionstate.audit._keys import Domain, Keys
-from sessionstate.audit._lowering import IF, LOOP, RAISE, RETURN, TRY, WITH
+from sessionstate.audit._lowering import IF, RAISE, RETURN
 from sessionstate.audit._owners import Lifetime, Owners, is_routed
 from sessionstate.audit._project import GENERIC, Func, Module, Project
 from sessionstate.audit._vocabulary import BORROWS, BOUNDED, GROW, SHRINK
@@ -43,8 +44,6 @@ CREATED: Final = frozenset({"__init_subclass__", "__set_name__", "__class_getite
 CONSTRUCTORS: Final = frozenset({"__init__", "__post_init__", "__new__"})
 MOVED: Final = frozenset({"return", "=", "[]="})
 """How a container is passed on under another name, which is followed elsewhere."""
-BLOCKS: Final = frozenset({IF, LOOP, TRY, WITH})
-"""Statements that others stand in."""
 DEEPEST: Final = 3
 """How many callers up it is asked whether all of them run at the start."""
 MANY: Final = 12
@@ -73,12 +72,8 @@ def refusals(func: Func) -> Iterator[str]:
             then = statement[5]
             if then and then[-1][0] in {RETURN, RAISE}:
                 yield statement[4]
-        for part in filter(_is_tuple, statement[2:]):
-            waiting += [each for each in part if _is_tuple(each) and each and each[0] in BLOCKS]
-
-
-def _is_tuple(part: Any) -> bool:
-    return isinstance(part, tuple)
+        for i in BLOCKS.get(statement[0], ()):
+            waiting += statement[i]
 
 
 class Growth:

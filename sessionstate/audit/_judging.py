@@ -14,38 +14,39 @@ from typing import Final, NamedTuple
 from sessionstate.audit._assurance import Assurance
 from sessionstate.audit._calling import Calls
 from sessionstate.audit._conditions import text_of
-from sessionstate.audit._containers import CLOSURE, GLOBAL, STATE, Containers, Kept, Op
+from sessionstate.audit._containers import Containers, Kept, Op
 from sessionstate.audit._contexts import AROUND, TEST
-from sessionstate.audit._facts import ASYNC
 from sessionstate.audit._findings import Confidence, Place, Severity
-from sessionstate.audit._growth import REGISTRY, Growth
+from sessionstate.audit._growth import Growth
 from sessionstate.audit._keys import Domain, Keys
-from sessionstate.audit._owners import ROUTE, Lifetime, Owners
-from sessionstate.audit._project import Func, Project
+from sessionstate.audit._owners import Lifetime, Owners
+from sessionstate.audit._points import TWIN, confidence_of, points
+from sessionstate.audit._project import Project
 from sessionstate.audit._ranks import SUBCODE, Judgement, Rank
 from sessionstate.audit._vocabulary import LOCK, SEEN
 
-HIGH: Final = 7.0
-
-MEDIUM: Final = 5.0
-
 CAPPED: Final = "its size is limited"
-
+"""Why a container is clean of which the size alone is."""
+ERRORS: Final = frozenset({"SS001", "SS002d", "SS007"})
+"""Codes of what always leaks; of the others some entries go."""
 REPLAY: Final = re.compile(r"(?i)seen|replay|nonce|signature|idempot|processed|delivered|dedup")
-
-BONUS: Final = {
-    Rank.CANCELLED: -2.0,
-    Rank.LATE: -0.5,
-    Rank.STRAIGHT: 0.5,
-    Rank.GUARDED: -0.5,
-    Rank.ONE_EXCEPT: 1.0,
-    Rank.EVENT: -0.5,
-    Rank.COMMAND: -0.5,
-    Rank.ASKED: -2.0,
-    Rank.ON_READ: 0.0,
-    Rank.DEAD: 0.0,
-    Rank.SHUTDOWN: 0.0,
-}
+"""Names of containers of which an entry must not go early."""
+TAKEN: Final = frozenset({"discard", "remove", "pop", "del[]"})
+"""What takes out one entry."""
+BY_KEY: Final = frozenset({"pop", "del[]"})
+"""What takes out one entry by its key."""
+COLLECTIONS: Final = frozenset(
+    {"defaultdict(set)", "defaultdict(list)", "defaultdict(dict)", "defaultdict"}
+)
+"""Kinds that make a collection for each key."""
+MADE: Final = frozenset({"set()", "list()", "dict()"})
+"""Values that are a collection; `=set` is another way to write one."""
+STARTED: Final = re.compile(r"create_task|ensure_future|start_soon|submit\(\)")
+"""Values that are tasks."""
+PROCESSING: Final = re.compile(r"(?i)rating|generat|iterat|operat|separat|integrat")
+"""Names in which ``rate`` is no limit of a rate."""
+TIMED: Final = re.compile(r"(?i)expir|ttl|max_age|monotonic|deadline")
+"""The names in a test of how old an entry is."""
 
 
 class Outcome(NamedTuple):
@@ -136,146 +137,80 @@ class Judge:
     ) -> Outcome:
         code = SUBCODE[best.rank] if best is not None else "SS001"
         domain = max(self.growth.domain(kept, op) for op in writes)
-        inner = any(
-            op.inner and op.name in {"discard", "remove", "pop", "del[]", "clear"}
-            for op in kept.ops
-        )
+        inner = any(op.inner and (op.name in TAKEN or op.name == "clear") for op in kept.ops)
         twin = self._twin(kept, writes)
-        score = self._score(kept, writes, lifetime, domain) + (2.0 if twin else 0.0)
+        score = TWIN if twin else 0.0
+        score += points(kept, writes, domain=domain, lifetime=lifetime, best=best, calls=self.calls)
         if code == "SS001" and inner and self._holds_collections(kept):
             code = "SS002f"
         if code == "SS001":
             code = self._special(kept, writes)
-        severity = Severity.ERROR if code in {"SS001", "SS002d", "SS007"} else Severity.WARNING
-        if best is not None:
-            score += BONUS.get(best.rank, 0.0)
-            if best.rank is Rank.ASKED and "Memory" in kept.name:
-                score += 2.5
-        confidence = (
-            Confidence.HIGH
-            if score >= HIGH
-            else Confidence.MEDIUM
-            if score >= MEDIUM
-            else Confidence.LOW
-        )
+        severity = Severity.ERROR if code in ERRORS else Severity.WARNING
         reason = best.why if best is not None else "nothing is ever removed"
-        return Outcome(kept, code, reason, severity, confidence, best, writes, twin)
+        return Outcome(kept, code, reason, severity, confidence_of(score), best, writes, twin)
 
-    def _holds_collections(self, kept: Kept) -> bool:
-        if kept.kind in {
-            "defaultdict(set)",
-            "defaultdict(list)",
-            "defaultdict(dict)",
-            "defaultdict",
-        }:
+    @staticmethod
+    def _holds_collections(kept: Kept) -> bool:
+        if kept.kind in COLLECTIONS:
             return True
-        made = {"=set", "=list", "=dict", "=deque", "set()", "list()", "dict()"}
-        return any(op.event[7] in made or op.event[7].startswith("=") for op in kept.writes())
+        return any(op.event[7] in MADE or op.event[7].startswith("=") for op in kept.writes())
 
     def _special(self, kept: Kept, writes: tuple[Op, ...]) -> str:
+        """
+        Return the code of what only grows: there are rules for tasks, locks and what was seen.
+        """
         values = " ".join(f"{op.event[7]} {op.key}" for op in writes)
-        if re.search(r"create_task|ensure_future|start_soon|submit\(\)", values):
+        if STARTED.search(values):
             return "SS006"
-        if LOCK.search(values) or LOCK.search(f".{kept.kind[12:-1]}" if kept.creates else ""):
+        made = kept.kind.partition("(")[2].removesuffix(")")  # by a defaultdict
+        if LOCK.search(values) or LOCK.search(made):
             return "SS009"
-        if SEEN.search(kept.attribute) and not re.search(
-            r"(?i)rating|generat|iterat|operat|separat|integrat", kept.attribute
-        ):
+        if SEEN.search(kept.attribute) and not PROCESSING.search(kept.attribute):
             return "SS007"
         if kept.kind in {"dict", "OrderedDict"} and self._compares_time(kept):
             return "SS010"
         return "SS001"
 
     def _compares_time(self, kept: Kept) -> bool:
+        """
+        Tell whether a function that looks an entry up asks how old it is.
+        """
+        reads = [op for op in kept.ops if op.name in {"get", "[]"} and not op.inner]
         return any(
-            op.name in {"get", "[]"} and self._timed_test(op) for op in kept.ops if not op.inner
+            frame.kind == TEST and TIMED.search(frame.text)
+            for op in reads
+            for seen in self.calls.events(op.func)
+            for frame in seen.frames
         )
-
-    def _timed_test(self, op: Op) -> bool:
-        events = self.calls.events(op.func)
-        names = " ".join(
-            frame.text for seen in events for frame in seen.frames if frame.kind == TEST
-        )
-        return bool(re.search(r"(?i)expir|ttl|max_age|monotonic|deadline", names))
 
     def _twin(self, kept: Kept, writes: tuple[Op, ...]) -> str:
         """
-        Return a container that is written beside this one, and emptied elsewhere by a function that
-        does not empty this one.
+        Return the name of a container beside this one that is emptied where this one is not.
+
+        It has the same keys, or is written by the same functions.
         """
         mine = {id(op.func) for op in writes}
         own_removers = {id(op.func) for op in kept.removals()}
-        siblings = [
+        mine_text = {text_of(op.key) for op in writes} - {""}
+        beside = [
             other
             for other in self.containers.all
-            if other is not kept
-            and other.module is kept.module
-            and other.owner is kept.owner
-            and any(id(op.func) in mine for op in other.writes())
+            if other is not kept and other.module is kept.module and other.owner is kept.owner
         ]
-        mine_text = {text_of(op.key) for op in writes} - {""}
-        for other in self.containers.all:
-            if other is kept or other.owner is not kept.owner or other.module is not kept.module:
-                continue
+        for other in beside:
             if any(
-                op.name in {"pop", "del[]"}
+                op.name in BY_KEY
                 and text_of(op.key) in mine_text
                 and id(op.func) not in own_removers
                 for op in other.removals()
             ):
                 return other.attribute
-        for other in siblings:
-            removers = [
-                op for op in other.removals() if op.name in {"pop", "del[]", "discard", "remove"}
-            ]
-            if removers and not any(id(op.func) in own_removers for op in removers):
+        for other in beside:
+            removers = {id(op.func) for op in other.removals() if op.name in TAKEN}
+            written = any(id(op.func) in mine for op in other.writes())
+            if written and removers and not removers & own_removers:
                 return other.attribute
         return ""
-
-    def _score(
-        self, kept: Kept, writes: tuple[Op, ...], lifetime: Lifetime, domain: Domain
-    ) -> float:
-        score = {Domain.SESSION: 3.0, Domain.LIKELY: 2.0, Domain.UNKNOWN: 0.5}.get(domain, 0.0)
-        score += {Lifetime.LONG: 2.5, Lifetime.LIKELY: 2.0, Lifetime.UNKNOWN: 1.5}.get(
-            lifetime, 0.0
-        )
-        if kept.scope in {GLOBAL, STATE}:
-            score += 0.5
-        if kept.scope == CLOSURE:
-            score -= 0.5
-        if kept.kind == "list" and not any(text_of(op.key) == "self" for op in writes):
-            score -= 1.0
-        if domain is not Domain.SESSION and re.search(
-            r"(?i)warn|shown|emitted|logged|deprecat|notice|log_|already_", kept.attribute
-        ):
-            score -= 3.0
-        if any(self._serves(op.func) for op in writes):
-            score += 1.0
-        if all(REGISTRY.match(op.func.name) for op in writes):
-            score -= 2.0
-        if re.search(
-            r"(?i)(cache|memo|registry|loaded|compiled|templates?|config|schema|types?|handlers?|hooks?|factories|converters|plugins|providers|routes)s?$",
-            kept.attribute,
-        ):
-            score -= 1.0
-        if re.search(
-            r"(?i)(session|conn|client|user|socket|agent|lock|task|room|peer|thread|conversation|stream|queue|pending|waiter|future|job|request)",
-            kept.attribute,
-        ):
-            score += 0.5
-        return score
-
-    def _serves(self, func: Func) -> bool:
-        """
-        Tell whether *func* runs for a request.
-        """
-        if func.fact.flags & ASYNC or any(ROUTE.search(f".{d}") for d in func.fact.decorators):
-            return True
-        return any(
-            site.func.fact.flags & ASYNC
-            or any(ROUTE.search(f".{d}") for d in site.func.fact.decorators)
-            for site in self.calls.sites(func)
-        )
 
 
 def _is_counted(op: Op) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sessionstate.audit._conditions import rolls_back
 from sessionstate.audit._containers import Op
 from sessionstate.audit._findings import Exit, Finding, Place, Severity
 from sessionstate.audit._flow import Way
@@ -32,8 +31,6 @@ ADVICE: Final = {
     "SS002e": "give the entries a deadline as well: most clients never say goodbye",
     "SS002f": "remove the key when what is in it becomes empty",
     "SS002g": SWEEP,
-    "SS006": "remove each as it ends: task.add_done_callback(...),"
-    " or let the session own it: s.start_soon(...)",
     "SS006": "discard it in a done-callback; or let the session own it: s.start_soon(...)",
     "SS007": "forget by time: ReplayGuard refuses when it is full, ExpiringMap forgets after ttl",
     "SS009": "use the session's own lock (`session.lock`),"
@@ -118,8 +115,6 @@ def _sentence(outcome: Outcome) -> str:
             return f"{name} forgets what was seen when it is full, not when it is old"
         case "SS007":
             return f"{name} remembers what was seen without a time limit{twin}"
-        case "SS006":
-            return f"{name} keeps each task that was ever started{twin}"
         case "SS009":
             return f"{name} keeps a lock for each key that was ever seen{twin}"
         case "SS010":

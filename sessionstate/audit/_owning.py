@@ -135,7 +135,7 @@ def _few(event: Event) -> bool:
     return event[0] == OP and called(event) == "range"
 
 
-def _lines(block: object) -> Iterator[int]:
+def _lines(block: Block) -> Iterator[int]:
     for event in flattened(block):
         yield int(event[3])
 

@@ -4,6 +4,7 @@ What a removal rests on, and what a judgement of one says.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -73,3 +74,13 @@ class Judgement(NamedTuple):
     func: Func
     """Where the way out is missed."""
     ways: tuple[Way, ...] = ()
+    """Those on which it is missed."""
+
+
+def say(
+    rank: Rank, why: str, op: Op, func: Func | None = None, ways: Iterable[Way] = ()
+) -> Judgement:
+    """
+    Return the judgement of *op*, which is missed in *func*, or where it stands.
+    """
+    return Judgement(rank, why, op, func or op.func, tuple(ways))

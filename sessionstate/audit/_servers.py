@@ -236,12 +236,15 @@ def definition(project: Project, func: Func, path: str) -> Place | None:
     """
     kind = project.type_of(func) if path.startswith("self.") else None
     several = [each for one in project.lineage(kind) for each in _within(one)] if kind else []
-    for fact in several or func.module.facts.functions:
-        if (path, "=") in fact.touches:
-            for event in flattened(fact.block()):
-                if event[1] == path and event[2] == "=":
-                    return project.place(func.module, event[3], event[4])
-    return None
+    made = (
+        event
+        for fact in several or func.module.facts.functions
+        if (path, "=") in fact.touches
+        for event in flattened(fact.block())
+        if event[1] == path and event[2] == "="
+    )
+    first = next(made, None)
+    return project.place(func.module, first[3], first[4]) if first is not None else None
 
 
 def _within(kind: Type) -> list[Function]:

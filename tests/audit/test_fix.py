@@ -32,7 +32,7 @@ async def serve(key, chat):
     try:
         await chat.run()
     finally:
-        del chats[key]
+        chats.pop(key, None)
 """
 DIFF = """\
 --- a/app.py
@@ -45,7 +45,7 @@ DIFF = """\
 +    try:
 +        await chat.run()
 +    finally:
-+        del chats[key]
++        chats.pop(key, None)
 """
 
 
@@ -62,7 +62,7 @@ def found(code: str = BEFORE, path: str = "app.py", rule: str = "SS002b") -> Fin
     """
     Return the finding that there is in the example.
     """
-    put, taken = ["chats[key] = chat"], ["del chats[key]"]
+    put, taken = ["chats[key] = chat"], ["del chats[key]", "chats.pop(key, None)"]
     return finding(rule, "chats", code, writes=put, removals=taken, path=path)
 
 
@@ -128,7 +128,9 @@ class TestFix:
         assert change == Change("app.py", AFTER, AFTER, (), change.problem)
         assert change.problem == "it changed since it was audited: audit it again"
         assert change.diff() == ""
-        assert fix(report(found(AFTER)), write=True) == ()
+        again = found(AFTER)
+        assert [place.line for place in again.removals] == [6]
+        assert fix(report(again), write=True) == ()
         assert file.read_text() == AFTER
 
     def test_each_file_by_its_path(self) -> None:
@@ -197,9 +199,9 @@ class TestFix:
                                 if not rooms[key]:
                                     del rooms[key]
                         finally:
-                            del users[key]
+                            users.pop(key, None)
                     finally:
-                        del chats[key]
+                        chats.pop(key, None)
             """)
 
     def test_findings_without_a_fix_are_passed_over(self) -> None:

@@ -45,6 +45,7 @@ ENTRIES = {
     "dict": ("{}", "kept[key] = 1", "kept.pop(key, None)"),
     "del": ("{}", "kept[key] = 1", "del kept[key]"),
     "set": ("set()", "kept.add(key)", "kept.discard(key)"),
+    "remove": ("set()", "kept.add(key)", "kept.remove(key)"),
     "list": ("[]", "kept.append(key)", "kept.remove(key)"),
 }
 BODIES = {
@@ -96,6 +97,45 @@ class TestEntry:
             raise failure
 
         return wait
+
+
+class TestTwoOfOneKey:
+    @pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+    @pytest.mark.parametrize("first_ends", [True, False], ids=["ends", "cancelled"])
+    async def test_a_cancellation_stays_one(
+        self, entry: tuple[str, str, str], first_ends: bool
+    ) -> None:
+        """
+        What the first removed is no error in the second, whose cancellation comes out of it.
+        """
+        made, put, take = entry
+        before = f"async def serve(kept, key, wait):\n    {put}\n    await wait\n    {take}\n"
+        after = after_fix("SS002b", "kept", before, writes=[put], removals=[take])
+        assert after != before
+        left = []
+        for code in (before, after):
+            kept = eval(made)  # noqa: S307 - one of three words above
+            serve = function(code)
+            waits = [asyncio.get_running_loop().create_future() for _ in range(2)]
+            first, second = (asyncio.create_task(serve(kept, "k", wait)) for wait in waits)
+            await asyncio.sleep(0)
+            assert set(kept) == {"k"}
+            if first_ends:
+                waits[0].set_result(None)
+                assert await first is None
+            else:
+                first.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await first
+            second.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await second
+            assert second.cancelled()
+            assert caught.value.__context__ is None
+            left.append(len(kept))
+        # Of a map or a set, the first that ends removes the entry of both.
+        leaks = 2 - first_ends if made == "[]" else 1 - first_ends
+        assert left == [leaks, 0]
 
 
 STEPS = st.recursive(

@@ -35,6 +35,31 @@ def text(code: str) -> str:
     return dedent(code).lstrip("\n")
 
 
+SHAPES = [
+    ("self.open[key] = chat", "del self.open[key]", "self.open.pop(key, None)"),
+    ("self.open[key] = chat", "self.open.pop(key)", "self.open.pop(key, None)"),
+    (
+        "self.open[id(key), 'a'] = chat",
+        "del self.open[(id(key), 'a')]",
+        "self.open.pop((id(key), 'a'), None)",
+    ),
+    (
+        "self.open[f'{chat.id}-{str(key)}'] = chat",
+        "del self.open[f'{chat.id}-{str(key)}']",
+        "self.open.pop(f'{chat.id}-{str(key)}', None)",
+    ),
+    ("self.open.add(chat)", "self.open.discard(chat)", "self.open.discard(chat)"),
+    ("self.open.add(chat)", "self.open.remove(chat)", "self.open.discard(chat)"),
+    (
+        "self.open.append(chat)",
+        "self.open.remove(chat)",
+        "if chat in self.open:\n        self.open.remove(chat)",
+    ),
+    ("open[key['a']] = chat", "open.pop(key['a'])", "open.pop(key['a'], None)"),
+    ("app.state.open[0] = chat", "app.state.open.pop(0, None)", "app.state.open.pop(0, None)"),
+]
+
+
 class TestAround:
     def test_a_try_begins_behind_the_write(self) -> None:
         """
@@ -70,27 +95,51 @@ class TestAround:
             return 1
         """)
 
-    @pytest.mark.parametrize(
-        ("write", "removal"),
-        [
-            ("self.open[key] = chat", "del self.open[key]"),
-            ("self.open[key] = chat", "self.open.pop(key)"),
-            ("self.open[id(key), 'a'] = chat", "del self.open[(id(key), 'a')]"),
-            ("self.open[f'{chat.id}-{str(key)}'] = chat", "del self.open[f'{chat.id}-{str(key)}']"),
-            ("self.open.add(chat)", "self.open.discard(chat)"),
-            ("self.open.add(chat)", "self.open.remove(chat)"),
-            ("self.open.append(chat)", "self.open.remove(chat)"),
-            ("open[key['a']] = chat", "open.pop(key['a'])"),
-            ("app.state.open[0] = chat", "app.state.open.pop(0, None)"),
-        ],
-    )
-    def test_each_shape_of_write_and_removal(self, write: str, removal: str) -> None:
+    @pytest.mark.parametrize(("write", "removal", "tolerant"), SHAPES)
+    def test_each_shape_of_write_and_removal(self, write: str, removal: str, tolerant: str) -> None:
         """
-        Entries of maps, sets and lists move alike, and the removal stays as it was written.
+        Entries of maps, sets and lists move alike; after a wait, absence is tolerated.
         """
         body = f"{write}\nawait chat.run()\n{removal}"
         assert fixed(body, write=write, removal=removal) == (
-            f"{write}\ntry:\n    await chat.run()\nfinally:\n    {removal}\n"
+            f"{write}\ntry:\n    await chat.run()\nfinally:\n    {tolerant}\n"
+        )
+
+    @pytest.mark.parametrize(("write", "removal", "tolerant"), SHAPES)
+    @pytest.mark.parametrize("head", ["async def f(self, key, chat):", "def f(self, key, chat):"])
+    def test_without_a_wait_the_removal_stays_as_it_was_written(
+        self, write: str, removal: str, tolerant: str, head: str
+    ) -> None:
+        """
+        Where no other runs in between, that the entry is missing is still an error.
+        """
+        body = f"{write}\nchat.run()\n{removal}"
+        assert fixed(body, write=write, removal=removal, head=head) == (
+            f"{write}\ntry:\n    chat.run()\nfinally:\n    {removal}\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("between", "waits"),
+        [
+            ("log(await chat.run())", True),
+            ("if chat:\n    await chat.run()", True),
+            ("async for word in chat:\n    log(word)", True),
+            ("async with chat:\n    log()", True),
+            ("log([word async for word in chat])", True),
+            ("yield chat", True),
+            ("for word in chat:\n    log(word)", False),
+            ("with chat:\n    log()", False),
+            ("async def run():\n    await chat.run()\nlog(run)", False),
+        ],
+    )
+    def test_each_kind_of_wait(self, between: str, waits: bool) -> None:
+        """
+        Others run while an await, an async for, an async with or a yield waits, and only then.
+        """
+        removal = "del self.open[key]"
+        head = "@asynccontextmanager\nasync def serve(self, key, chat):"
+        assert fixed(f"{PUT}\n{between}\n{removal}", removal=removal, head=head) == (
+            f"{PUT}\ntry:\n{indent(between, '    ')}\nfinally:\n    {POP if waits else removal}\n"
         )
 
     @pytest.mark.parametrize("star", ["", "*"])
@@ -283,6 +332,9 @@ class TestEndOfTry:
         assert not fixed(f"if chat:\n    {POP}\n{PUT}")
 
 
+WORK = [("await g()", "a.pop(k, None)"), ("g()", "del a[k]")]
+
+
 class TestTwo:
     def both(self, body: str) -> str:
         """
@@ -300,35 +352,37 @@ class TestTwo:
             )
         return dedent(code.removeprefix(head))
 
-    def test_in_the_order_of_a_stack_each_has_its_try(self) -> None:
+    @pytest.mark.parametrize(("work", "taken"), WORK)
+    def test_in_the_order_of_a_stack_each_has_its_try(self, work: str, taken: str) -> None:
         """
         What is written last and removed first is within.
         """
-        body = "a[k] = v\nb[k] = v\nawait g()\nb.pop(k, None)\ndel a[k]"
-        assert self.both(body) == text("""
+        body = f"a[k] = v\nb[k] = v\n{work}\nb.pop(k, None)\ndel a[k]"
+        assert self.both(body) == text(f"""
             a[k] = v
             try:
                 b[k] = v
                 try:
-                    await g()
+                    {work}
                 finally:
                     b.pop(k, None)
             finally:
-                del a[k]
+                {taken}
         """)
 
-    def test_in_the_order_of_a_queue_they_share_one(self) -> None:
+    @pytest.mark.parametrize(("work", "taken"), WORK)
+    def test_in_the_order_of_a_queue_they_share_one(self, work: str, taken: str) -> None:
         """
         Removals in the order of the writes stay in that order, in one finally.
         """
-        body = "a[k] = v\nb[k] = v\nawait g()\ndel a[k]\n\nb.pop(k, None)\nreturn 1"
-        assert self.both(body) == text("""
+        body = f"a[k] = v\nb[k] = v\n{work}\ndel a[k]\n\nb.pop(k, None)\nreturn 1"
+        assert self.both(body) == text(f"""
             a[k] = v
             try:
                 b[k] = v
-                await g()
+                {work}
             finally:
-                del a[k]
+                {taken}
                 b.pop(k, None)
             return 1
         """)

@@ -258,3 +258,24 @@ class TestMethods:
         """
         lines = [each.line for each in findings(project(tmp_path, server=source))]
         assert lines == [6, 12]
+
+    def test_decorator_of_many_lines(self, tmp_path: Path) -> None:
+        """
+        A decorator that takes up more lines than are looked at is told at the definition.
+        """
+        source = """
+            from functools import lru_cache
+
+            @lru_cache(
+                # 1
+                # 2
+                # 3
+                # 4
+                # 5
+                # 6
+                maxsize=None,
+            )
+            def user(session_id): ...
+        """
+        (one,) = findings(project(tmp_path, server=source))
+        assert one.line == 13

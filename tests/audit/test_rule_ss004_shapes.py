@@ -182,6 +182,14 @@ def test_handle_in_a_call_of_several_lines(tmp_path: Path) -> None:
     assert not list(findings(project(tmp_path, server=source)))
 
 
+def test_handle_that_is_tested(tmp_path: Path) -> None:
+    """
+    Where the result is looked at, it may say that nothing was registered.
+    """
+    source = handler("if bus.add_listener(websocket.send):", "    await websocket.wait_closed()")
+    assert not list(findings(project(tmp_path, server=source)))
+
+
 def test_class_made_by_a_handler(tmp_path: Path) -> None:
     """
     Of a class that handlers make there is one for each session; of a manager there is one.

@@ -5,6 +5,7 @@ A task is dropped, or stays in its collection.
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -366,3 +367,48 @@ def test_collection_of_a_session(tmp_path: Path) -> None:
     """
     assert doubted(findings, tmp_path, source.format("pass")) == ["SS006 Transcript.tasks"]
     assert not list(findings(project(tmp_path, server=source.format("self.tasks.clear()"))))
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        """
+        @app.websocket("/beat")
+        async def handler():
+            asyncio.create_task(beat())
+        """,
+        """
+        async def handler(websocket):
+            async def begin():
+                asyncio.create_task(beat())
+        """,
+    ],
+)
+def test_functions_of_a_session(tmp_path: Path, handler: str) -> None:
+    """
+    What a route calls runs for one session, and so does what a handler defines within.
+    """
+    source = """
+        import asyncio
+
+        async def beat():
+            while True:
+                await asyncio.sleep(10)
+    """
+    (one,) = findings(project(tmp_path, server=dedent(source) + dedent(handler)))
+    assert one.confidence is Confidence.MEDIUM
+    assert one.message.endswith("nothing ends it with the session")
+    again = dedent(handler).replace("@app.websocket", "@app.task").replace("websocket", "work")
+    (one,) = findings(project(tmp_path, server=dedent(source) + again))
+    assert one.confidence is Confidence.LOW
+
+
+def test_once_for_each_function(tmp_path: Path) -> None:
+    """
+    A function that starts tasks in two ways is judged once, and what a module starts is not.
+    """
+    source = BEAT.format(
+        "asyncio.create_task(beat(websocket)); asyncio.ensure_future(beat(websocket))"
+    )
+    source = dedent(source) + "\ntasks = []\ntasks.append(asyncio.ensure_future(beat(None)))\n"
+    assert found(findings, tmp_path, source) == ["SS006 beat", "SS006 beat"]

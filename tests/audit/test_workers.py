@@ -20,7 +20,14 @@ import pytest
 
 from sessionstate.audit import _workers
 from sessionstate.audit._reducing import Reduced, reduced
-from sessionstate.audit._workers import GREETING, available, elsewhere, main, processors
+from sessionstate.audit._workers import (
+    GREETING,
+    _let_go,
+    available,
+    elsewhere,
+    main,
+    processors,
+)
 
 pytestmark = pytest.mark.real_loop
 
@@ -75,7 +82,7 @@ class TestElsewhere:
         [
             "import os; os._exit(3)",
             "import sys; sys.stdin.buffer.read(1); print('x' * 100)",
-            "print('sessionstate audit', flush=True); input()",
+            "import sys; print('sessionstate audit', flush=True); sys.stdin.buffer.read(1)",
             "print('sessionstate audit\\n\\xff\\n', flush=True)",
             "import os; os.write(1, b'sessionstate audit\\n' + b'[\\x01\\0\\0\\0i\\1\\0\\0\\0')",
             "import os; os.write(1, b'sessionstate audit\\n' + b'[\\x05\\0\\0\\0i\\1\\0')",
@@ -111,6 +118,17 @@ class TestElsewhere:
         program(monkeypatch, "print('sessionstate audit', flush=True)")
         many = ["x" * 100] * 10_000
         assert not list(elsewhere(many, [range(10_000)], 1))
+
+    def test_something_unread(self) -> None:
+        """
+        A process that is gone before it has read all is let go as any other.
+        """
+        worker = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+        worker.wait()
+        assert worker.stdin is not None
+        worker.stdin.write(b"x")  # stays in the buffer until that is closed
+        _let_go(worker)
+        assert worker.stdin.closed
 
     def test_they_go_with_the_audit(self, tmp_path: Path) -> None:
         """
@@ -160,6 +178,8 @@ class TestMachine:
         As many as this process may use, where that is known.
         """
         assert 1 <= processors() <= (os.cpu_count() or 1)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
+        assert processors() == 3
         monkeypatch.delattr(os, "sched_getaffinity", raising=False)
         monkeypatch.setattr(os, "cpu_count", lambda: None)
         assert processors() == 1
