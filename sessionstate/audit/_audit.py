@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sessionstate.audit._baseline import load
 from sessionstate.audit._comments import Comments, comments
-from sessionstate.audit._findings import Accepted, Container, Finding, Problem, Report, Verdict
+from sessionstate.audit._findings import Accepted, Container, Finding, Problem, Report, Verdict, home
 from sessionstate.audit._settings import Settings
 
 
@@ -59,7 +59,7 @@ def audit(
             remember(cache, key_of(reading.contents, settings), judged)
     sieve = _Sieve(settings)
     shown, hidden, accepted = sieve.sort(judged.findings)
-    by_place = {(f.path, f.container): f for f in judged.findings}
+    by_place = {home(f): f for f in judged.findings}
     return Report(
         tuple(shown),
         tuple(_inventory(judged.containers, by_place, shown, accepted)),

@@ -10,7 +10,7 @@ import linecache
 from collections.abc import Sequence
 
 from sessionstate.audit import _caches, _listening, _lists, _owning, _spawning
-from sessionstate.audit._findings import Container, Finding, Verdict
+from sessionstate.audit._findings import Container, Finding, Verdict, home
 from sessionstate.audit._judging import Judge, Outcome
 from sessionstate.audit._keys import Keys
 from sessionstate.audit._messages import finding_of
@@ -31,7 +31,7 @@ def decided(modules: Sequence[Module], settings: Settings) -> Judged:
     judge = Judge(project, Keys(settings.session_keys, settings.bounded_keys))
     outcomes = judge.outcomes()
     findings = [finding_of(judge, each) for each in outcomes if each.code]
-    named = {(f.path, f.container) for f in findings}
+    named = {home(f) for f in findings}
     for rule in LOCAL_RULES:
         findings += [f for f in rule.findings(project, settings) if _is_new(f, named)]
     containers = [_container(each) for each in outcomes if not each.kept.module.is_test]
@@ -44,7 +44,7 @@ def _is_new(finding: Finding, named: set[tuple[str, str]]) -> bool:
     """
     Tell whether a container is not reported yet: one finding is enough.
     """
-    key = finding.path, finding.container
+    key = home(finding)
     if key in named:
         return False
     named.add(key)

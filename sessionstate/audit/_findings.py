@@ -129,6 +129,13 @@ class Finding:
     """What to write instead, in one sentence."""
 
 
+def home(finding: Finding) -> tuple[str, str]:
+    """
+    Return the file in which the container of *finding* is made, and its name.
+    """
+    return (finding.defined or finding).path, finding.container
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """

@@ -18,7 +18,7 @@ from sessionstate.audit._keys import Domain, Keys
 from sessionstate.audit._lowering import IF, RAISE, RETURN
 from sessionstate.audit._owners import Lifetime, Owners, is_routed
 from sessionstate.audit._project import GENERIC, Func, Module, Project
-from sessionstate.audit._vocabulary import BORROWS, BOUNDED, GROW, SHRINK
+from sessionstate.audit._vocabulary import BORROWS, GROW, SHRINK
 
 STARTS: Final = re.compile(
     r"^_*(main|setup|set_up|create_app|make_app|build_app|lifespan|configure|init_app|load_\w+"
@@ -98,8 +98,6 @@ class Growth:
         """
         if kept.kind == "deque(maxlen)":
             return "it has a maxlen"
-        if BOUNDED.search(kept.kind):
-            return f"a {kept.kind} empties itself"
         if kept.module.is_test:
             return "it is part of a test"
         if self._is_script(kept.module):

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from sessionstate.audit._assurance import Assurance
 from sessionstate.audit._calling import Calls
-from sessionstate.audit._conditions import text_of
+from sessionstate.audit._conditions import rolls_back, text_of
 from sessionstate.audit._containers import Containers, Kept, Op
 from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._findings import Confidence, Place, Severity
@@ -146,7 +146,7 @@ class Judge:
         if code == "SS001":
             code = self._special(kept, writes)
         severity = Severity.ERROR if code in ERRORS else Severity.WARNING
-        reason = best.why if best is not None else "nothing is ever removed"
+        reason = best.why if best is not None else _unasked(kept)
         return Outcome(kept, code, reason, severity, confidence_of(score), best, writes, twin)
 
     @staticmethod
@@ -218,3 +218,8 @@ def _is_counted(op: Op) -> bool:
     Tell whether an entry goes because there are too many, and for nothing else.
     """
     return any("len" in frame.text.split() for frame in op.frames if frame.kind in {TEST, AROUND})
+
+
+def _unasked(kept: Kept) -> str:
+    undone = any(rolls_back(op) for op in kept.removals())
+    return "only what fails is removed" if undone else "nothing is ever removed"

@@ -108,10 +108,10 @@ class Roots:
         asked = not called and not decorators and DELETES.match(name)
         if asked and not self._is_unused(func):
             return say(Rank.ASKED, f"only when somebody asks for {name}()", op, func)
-        if not called and not whole and DISPATCHED.match(name):
-            return say(Rank.EVENT, f"only when {name}() is asked for", op, func)
         if EVENT.match(name):
             return say(Rank.EVENT, f"only when {name}() is called", op, func)
+        if not called and not whole and DISPATCHED.match(name):
+            return say(Rank.EVENT, f"only when {name}() is asked for", op, func)
         if MESSAGE.match(name) and not whole:
             return say(Rank.EVENT, "only when a message says so", op, func)
         if routed and not whole and not WEBSOCKET.search(decorators):

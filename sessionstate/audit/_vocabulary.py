@@ -34,12 +34,6 @@ MAPS: Final = {
 }
 """What grows, by the name it is made with."""
 
-BOUNDED: Final = re.compile(
-    r"Weak|LRU|TTL|LFU|FIFO|RRCache|Expiring|ContextVar|Session(Map|Var)$|ReplayGuard|Bounded"
-    r"|^local$|^Queue$|Cache$"
-)
-"""Kinds of containers that empty themselves, or are somebody else's to judge."""
-
 GROW: Final = frozenset(
     {"[]=", "setdefault", "add", "append", "appendleft", "insert", "extend", "update", "|=", "+=[]"}
 )

@@ -366,3 +366,45 @@ class TestInventory:
         told = {each.name: (each.code, each.reason) for each in report.containers}
         assert told["agents"] == ("SS001", one.message)
         assert told["REGIONS"] == ("", "nothing is put in")
+
+
+def report_of(folder: Path, **sources: str) -> Report:
+    """
+    Audit modules of these names in *folder*.
+    """
+    for name, source in sources.items():
+        (folder / f"{name}.py").write_text(source, encoding="utf-8")
+    return audit([folder], settings=Settings(root=folder, cache=False, jobs=1))
+
+
+FAILS = """\
+agents = {}
+
+
+async def chat(session_id, agent):
+    agents[session_id] = agent
+    try:
+        await agent.run()
+    except Exception:
+        agents.pop(session_id)
+        raise
+"""
+
+
+class TestAcrossFiles:
+    def test_filled_in_another_file(self, tmp_path: Path) -> None:
+        """
+        A container is a leak in the inventory of its own file, wherever it is filled.
+        """
+        chat = "from store import agents\n\n\nasync def chat(session_id, agent):\n"
+        chat += "    agents[session_id] = agent\n"
+        report = report_of(tmp_path, store="agents = {}\n", chat=chat)
+        assert [each.verdict for each in report.containers] == [Verdict.LEAK]
+        assert len(report.findings) == 1
+
+    def test_what_fails_is_removed(self, tmp_path: Path) -> None:
+        """
+        A removal that only undoes a failure is told as one.
+        """
+        (finding,) = report_of(tmp_path, chat=FAILS).findings
+        assert finding.message == "agents grows with each key, and only what fails is removed"
