@@ -34,7 +34,7 @@ REGISTRY: Final = re.compile(
     r"|__init_subclass__|__set_name__|discover|use$|wrap|decorat|__new__|__class_getitem__|init_"
     r"|setup|set_up)"
 )
-"""Functions that are told what there is: of what they keep there is as much as is written."""
+"""Functions that are told what there is, constructors among them: that is as much as is written."""
 FULL: Final = re.compile(r"(?i)\blen\b.*(max|limit|cap)|(max|limit|cap)\w*.*\blen\b")
 """The names in a test of whether a container is full."""
 STARTED: Final = re.compile(r"create_task|ensure_future")

@@ -72,7 +72,8 @@ class Keys:
         if origin == "u":
             return Domain.SESSION
         if origin == "t":
-            return max(self.domain(part) for part in PARTS.split(text))
+            parts = (self.domain(part) for part in PARTS.split(text) if part)
+            return max(parts, default=Domain.BOUNDED)
         if origin == "k":
             return Domain.UNKNOWN
         name, _, source = text.partition("<")

@@ -119,7 +119,7 @@ class TestKeys:
             ("t:c:a+p:thing|", UNKNOWN),
             ("t:p:thing|+p:thing_id|", LIKELY),
             ("t:c:a+c:b", BOUNDED),
-            ("t:", UNKNOWN),
+            ("t:", BOUNDED),
         ],
     )
     def test_several(self, key: str, domain: Domain) -> None:
