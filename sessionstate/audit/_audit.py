@@ -12,7 +12,15 @@ from pathlib import Path
 
 from sessionstate.audit._baseline import load
 from sessionstate.audit._comments import Comments, comments
-from sessionstate.audit._findings import Accepted, Container, Finding, Problem, Report, Verdict, home
+from sessionstate.audit._findings import (
+    Accepted,
+    Container,
+    Finding,
+    Problem,
+    Report,
+    Verdict,
+    home,
+)
 from sessionstate.audit._settings import Settings
 
 

@@ -17,7 +17,7 @@ from sessionstate.audit._conditions import rolls_back, text_of
 from sessionstate.audit._containers import Containers, Kept, Op
 from sessionstate.audit._contexts import AROUND, TEST
 from sessionstate.audit._findings import Confidence, Place, Severity
-from sessionstate.audit._growth import Growth
+from sessionstate.audit._growth import Growth, refusals
 from sessionstate.audit._keys import Domain, Keys
 from sessionstate.audit._owners import Lifetime, Owners
 from sessionstate.audit._points import TWIN, confidence_of, points
@@ -175,13 +175,13 @@ class Judge:
         """
         Tell whether a function that looks an entry up asks how old it is.
         """
-        reads = [op for op in kept.ops if op.name in {"get", "[]"} and not op.inner]
-        return any(
-            frame.kind == TEST and TIMED.search(frame.text)
-            for op in reads
-            for seen in self.calls.events(op.func)
-            for frame in seen.frames
-        )
+        for op in kept.ops:
+            if op.name in {"get", "[]"} and not op.inner:
+                frames = (frame for seen in self.calls.events(op.func) for frame in seen.frames)
+                tests = [frame.text for frame in frames if frame.kind == TEST]
+                if any(map(TIMED.search, (*tests, *refusals(op.func)))):
+                    return True
+        return False
 
     def _twin(self, kept: Kept, writes: tuple[Op, ...]) -> str:
         """

@@ -206,8 +206,7 @@ class Owners:
             return Lifetime.LONG
         if path.startswith("self."):
             owner = self._project.type_of(caller)
-            if owner is None:
-                return Lifetime.UNKNOWN
+            assert owner is not None  # there is no `self` outside of a class
             if caller.fact.qualname == owner.fact.qualname:
                 return Lifetime.LONG
             return self.of_type(owner)

@@ -52,13 +52,17 @@ class TestOneFunction:
                 "SURE: removed on every way out",
             ),
             (
-                "task = asyncio.create_task(run(websocket))\n"
-                "task.add_done_callback(lambda _: sessions.pop(session_id, None))",
+                (
+                    "task = asyncio.create_task(run(websocket))\n"
+                    "task.add_done_callback(lambda _: sessions.pop(session_id, None))"
+                ),
                 "SURE: a callback removes it",
             ),
             (
-                "async with contextlib.AsyncExitStack() as stack:\n"
-                "    stack.callback(sessions.pop, session_id)\n    await run(websocket)",
+                (
+                    "async with contextlib.AsyncExitStack() as stack:\n"
+                    "    stack.callback(sessions.pop, session_id)\n    await run(websocket)"
+                ),
                 "SURE: handed to callback",
             ),
             (
@@ -66,8 +70,10 @@ class TestOneFunction:
                 "SURE: its size is limited",
             ),
             (
-                "try:\n    await run(websocket)\nexcept BaseException:\n"
-                "    del sessions[session_id]\n    raise\nsessions.pop(session_id)",
+                (
+                    "try:\n    await run(websocket)\nexcept BaseException:\n"
+                    "    del sessions[session_id]\n    raise\nsessions.pop(session_id)"
+                ),
                 "SURE: removed on every way out",
             ),
             (
@@ -79,28 +85,38 @@ class TestOneFunction:
                 "STRAIGHT: only if nothing before it fails",
             ),
             (
-                "try:\n    await run(websocket)\nfinally:\n    if websocket.failed:\n"
-                "        del sessions[session_id]",
+                (
+                    "try:\n    await run(websocket)\nfinally:\n    if websocket.failed:\n"
+                    "        del sessions[session_id]"
+                ),
                 "GUARDED: in a finally, behind another condition",
             ),
             (
-                "try:\n    await run(websocket)\nfinally:\n    if session_id in sessions:\n"
-                "        del sessions[session_id]",
+                (
+                    "try:\n    await run(websocket)\nfinally:\n    if session_id in sessions:\n"
+                    "        del sessions[session_id]"
+                ),
                 "SURE: removed on every way out",
             ),
             (
-                "try:\n    await run(websocket)\nexcept WebSocketDisconnect:\n"
-                "    del sessions[session_id]",
+                (
+                    "try:\n    await run(websocket)\nexcept WebSocketDisconnect:\n"
+                    "    del sessions[session_id]"
+                ),
                 "ONE_EXCEPT: only on WebSocketDisconnect",
             ),
             (
-                "try:\n    while True:\n        await run(websocket)\nexcept Exception:\n"
-                "    del sessions[session_id]",
+                (
+                    "try:\n    while True:\n        await run(websocket)\nexcept Exception:\n"
+                    "    del sessions[session_id]"
+                ),
                 "CANCELLED: not if it is cancelled",
             ),
             (
-                "try:\n    await run(websocket)\nexcept ValueError:\n"
-                "    del sessions[session_id]\n    raise",
+                (
+                    "try:\n    await run(websocket)\nexcept ValueError:\n"
+                    "    del sessions[session_id]\n    raise"
+                ),
                 "nothing",
             ),
             (
@@ -108,8 +124,11 @@ class TestOneFunction:
                 "STRAIGHT: only on some ways out",
             ),
             (
-                "try:\n    await run(websocket)\nexcept Exception:\n    del sessions[session_id]\n"
-                "else:\n    del sessions[session_id]",
+                (
+                    "try:\n    await run(websocket)\n"
+                    "except Exception:\n    del sessions[session_id]\n"
+                    "else:\n    del sessions[session_id]"
+                ),
                 "STRAIGHT: only if nothing before it fails",
             ),
         ],
@@ -133,25 +152,35 @@ class TestEntries:
         ("lines", "expected"),
         [
             (
-                "async def stream(self, session_id):\n    async for part in source(session_id):\n"
-                "        yield part\n    self.sessions.pop(session_id, None)",
+                (
+                    "async def stream(self, session_id):\n"
+                    "    async for part in source(session_id):\n"
+                    "        yield part\n    self.sessions.pop(session_id, None)"
+                ),
                 "STRAIGHT: only at the end of stream()",
             ),
             (
-                "async def handler(self, websocket, session_id):\n    await websocket.wait()\n"
-                "    self.sessions.pop(session_id, None)",
+                (
+                    "async def handler(self, websocket, session_id):\n    await websocket.wait()\n"
+                    "    self.sessions.pop(session_id, None)"
+                ),
                 "STRAIGHT: only at the end of handler()",
             ),
             (
-                "async def handler(self, websocket, session_id):\n    try:\n"
-                "        await websocket.wait()\n    finally:\n"
-                "        self.sessions.pop(session_id, None)",
+                (
+                    "async def handler(self, websocket, session_id):\n    try:\n"
+                    "        await websocket.wait()\n    finally:\n"
+                    "        self.sessions.pop(session_id, None)"
+                ),
                 "CALLED: whoever uses handler()",
             ),
             (
-                "def get(self, session_id):\n    found = self.sessions.get(session_id)\n"
-                "    if found.expires_at < time.time():\n        del self.sessions[session_id]\n"
-                "    return found",
+                (
+                    "def get(self, session_id):\n    found = self.sessions.get(session_id)\n"
+                    "    if found.expires_at < time.time():\n"
+                    "        del self.sessions[session_id]\n"
+                    "    return found"
+                ),
                 "ON_READ: only when get() meets it expired",
             ),
             (
@@ -159,8 +188,10 @@ class TestEntries:
                 "CALLED: whoever uses check()",
             ),
             (
-                "def sweep(self, keys):\n    for key in keys:\n"
-                "        if self.sessions[key].expired:\n            del self.sessions[key]",
+                (
+                    "def sweep(self, keys):\n    for key in keys:\n"
+                    "        if self.sessions[key].expired:\n            del self.sessions[key]"
+                ),
                 "DEAD: nobody calls sweep()",
             ),
         ],
@@ -196,13 +227,13 @@ class TestCaps:
         ("lines", "expected"),
         [
             ("async def drop_one(self):\n    return self.sessions.popitem()", "SURE"),
-            ("async def go(self):\n    oldest = min(self.sessions)\n"
-             "    del self.sessions[oldest]", "SURE"),
-            ("def _trim(self):\n    self.sessions.pop(self.first)\n\n"
-             "async def go(self):\n    self._trim()", "SURE"),
+            (("async def go(self):\n    oldest = min(self.sessions)\n"
+             "    del self.sessions[oldest]"), "SURE"),
+            (("def _trim(self):\n    self.sessions.pop(self.first)\n\n"
+             "async def go(self):\n    self._trim()"), "SURE"),
             ("def _trim(self):\n    self.sessions.pop(self.first)", "DEAD"),
-            ("def put(self, other):\n    while len(self.sessions) > 9:\n"
-             "        self.sessions.pop(self.first)", "SURE"),
+            (("def put(self, other):\n    while len(self.sessions) > 9:\n"
+             "        self.sessions.pop(self.first)"), "SURE"),
         ],
     )  # fmt: skip
     def test_too_many(self, tmp_path: Path, lines: str, expected: str) -> None:
@@ -218,18 +249,18 @@ class TestWhole:
         [
             ("async def close(self):\n    self.sessions.clear()",
              "SHUTDOWN: only close() empties it"),
-            ("async def close(self):\n    for session_id in list(self.sessions):\n"
-             "        del self.sessions[session_id]", "SHUTDOWN: only close() empties it"),
-            ("def housekeeping(self):\n    if time.monotonic() > self.next:\n"
-             "        self.sessions.clear()", "SURE: it is emptied from time to time"),
-            ("async def flush(self, session_id, websocket):\n"
-             "    self.sessions[session_id] = websocket\n    self.sessions.clear()",
+            (("async def close(self):\n    for session_id in list(self.sessions):\n"
+             "        del self.sessions[session_id]"), "SHUTDOWN: only close() empties it"),
+            (("def housekeeping(self):\n    if time.monotonic() > self.next:\n"
+             "        self.sessions.clear()"), "SURE: it is emptied from time to time"),
+            (("async def flush(self, session_id, websocket):\n"
+             "    self.sessions[session_id] = websocket\n    self.sessions.clear()"),
              "SURE: it is emptied as it is used"),
             ("def again(self):\n    self.sessions = {}\n    self.go()",
              "CALLED: whoever uses again()"),
             ("def __new__(cls):\n    cls.sessions.clear()", "nothing"),
-            ("def reset(self):\n    self.sessions.clear()\n\ndef session_closed(self):\n"
-             "    self.reset()", "EVENT: only when session_closed() is called"),
+            (("def reset(self):\n    self.sessions.clear()\n\ndef session_closed(self):\n"
+             "    self.reset()"), "EVENT: only when session_closed() is called"),
         ],
     )  # fmt: skip
     def test_everything(self, tmp_path: Path, lines: str, expected: str) -> None:
@@ -257,30 +288,30 @@ class TestSweeps:
     @pytest.mark.parametrize(
         ("lines", "expected"),
         [
-            ("async def sweep(self):\n    while True:\n        await asyncio.sleep(60)\n"
+            (("async def sweep(self):\n    while True:\n        await asyncio.sleep(60)\n"
              "        for key, ws in list(self.sessions.items()):\n            if ws.stale:\n"
              "                del self.sessions[key]\n\nasync def run(self):\n"
-             "    await self.sweep()", "CALLED: called as the program starts"),
-            ("async def sweep(self):\n    for key, ws in list(self.sessions.items()):\n"
-             "        if ws.stale:\n            del self.sessions[key]",
+             "    await self.sweep()"), "CALLED: called as the program starts"),
+            (("async def sweep(self):\n    for key, ws in list(self.sessions.items()):\n"
+             "        if ws.stale:\n            del self.sessions[key]"),
              "DEAD: nobody calls sweep()"),
-            ("def prune(self):\n"
+            (("def prune(self):\n"
              "    self.sessions = {k: v for k, v in self.sessions.items() if v.alive}\n\n"
-             "async def run(self):\n    self.prune()", "CALLED: called as the program starts"),
+             "async def run(self):\n    self.prune()"), "CALLED: called as the program starts"),
             ("async def finish(self, gone):\n    self.sessions -= gone",
              "CALLED: whoever uses finish()"),
-            ("async def put(self, session_id, websocket):\n"
+            (("async def put(self, session_id, websocket):\n"
              "    self.sessions[session_id] = websocket\n"
              "    for key in [k for k, v in self.sessions.items() if v.closed]:\n"
-             "        del self.sessions[key]", "SURE: each write sweeps it"),
-            ("def stop(self):\n    for key in list(self.sessions):\n"
-             "        if self.sessions[key].stale:\n            del self.sessions[key]",
+             "        del self.sessions[key]"), "SURE: each write sweeps it"),
+            (("def stop(self):\n    for key in list(self.sessions):\n"
+             "        if self.sessions[key].stale:\n            del self.sessions[key]"),
              "SHUTDOWN: only stop() empties it"),
-            ("def session_closed(self, key):\n    for each in self.sessions:\n"
-             "        each.tell(key)\n    del self.sessions[key]",
+            (("def session_closed(self, key):\n    for each in self.sessions:\n"
+             "        each.tell(key)\n    del self.sessions[key]"),
              "EVENT: only when session_closed() is called"),
-            ("def session_closed(self, key):\n    for each in self.sessions:\n"
-             "        del self.sessions[key]", "EVENT: only when session_closed() is called"),
+            (("def session_closed(self, key):\n    for each in self.sessions:\n"
+             "        del self.sessions[key]"), "EVENT: only when session_closed() is called"),
         ],
     )  # fmt: skip
     def test_each_entry(self, tmp_path: Path, lines: str, expected: str) -> None:

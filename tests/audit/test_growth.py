@@ -97,8 +97,10 @@ class TestBounded:
         "body",
         [
             "if len(sessions) >= MAX_SESSIONS:\n        raise Full\n    sessions[session_id] = 1",
-            "with lock:\n        if len(sessions) >= MAX_SESSIONS:\n            return\n"
-            "    sessions[session_id] = 1",
+            (
+                "with lock:\n        if len(sessions) >= MAX_SESSIONS:\n            return\n"
+                "    sessions[session_id] = 1"
+            ),
             "if len(sessions) < MAX_SESSIONS:\n        sessions[session_id] = 1",
         ],
     )
@@ -209,13 +211,18 @@ class TestAtImport:
             ("def register(session_id, x):\n    sessions[session_id] = x", "SS001"),
             ("def register(x):\n    sessions[x.session_id] = x", "SS001"),
             (
-                "def register(name):\n    def decorate(thing):\n        sessions[thing] = name\n"
-                "    return decorate",
+                (
+                    "def register(name):\n    def decorate(thing):\n"
+                    "        sessions[thing] = name\n"
+                    "    return decorate"
+                ),
                 BOUNDED,
             ),
             (
-                "def keep(name):\n    def decorate(thing):\n        sessions[thing] = name\n"
-                "    return decorate",
+                (
+                    "def keep(name):\n    def decorate(thing):\n        sessions[thing] = name\n"
+                    "    return decorate"
+                ),
                 "SS001",
             ),
         ],
@@ -250,10 +257,10 @@ class TestWrites:
     @pytest.mark.parametrize(
         ("source", "expected"),
         [
-            ("class Hub:\n    def __init__(self, session_id):\n        self.sessions = {}\n"
-             "        self.sessions[session_id] = 1", BOUNDED),
-            ("class Hub:\n    sessions = {}\n    def __init__(self, session_id):\n"
-             "        self.sessions[session_id] = 1", "SS001"),
+            (("class Hub:\n    def __init__(self, session_id):\n        self.sessions = {}\n"
+             "        self.sessions[session_id] = 1"), BOUNDED),
+            (("class Hub:\n    sessions = {}\n    def __init__(self, session_id):\n"
+             "        self.sessions[session_id] = 1"), "SS001"),
             ("sessions = {}\n\nclass Hub:\n    for name in names:\n        sessions[name] = 1",
              BOUNDED),
         ],
@@ -332,16 +339,17 @@ class TestUnknownUsers:
              "SS001"),
             ("def other(x):\n    x.all = sessions\n    x.more.append(sessions)", "SS001"),
             ("def show(them): ...\ndef other():\n    show(sessions)", "SS001"),
-            ("class Box: ...\nclass Box2:\n    def __init__(self, them):\n        self.them = them\n"
-             "Box2(sessions)", "SS001"),
-            ("class Sweeper:\n    def __init__(self, them):\n        self.them = them\n"
-             "    def sweep(self):\n        self.them.clear()\nSweeper(sessions)",
+            (("class Box: ...\nclass Box2:\n"
+              "    def __init__(self, them):\n        self.them = them\n"
+             "Box2(sessions)"), "SS001"),
+            (("class Sweeper:\n    def __init__(self, them):\n        self.them = them\n"
+             "    def sweep(self):\n        self.them.clear()\nSweeper(sessions)"),
              "a Sweeper empties it"),
-            ("class A:\n    def sweep(self, them):\n        them.clear()\n"
-             "class B:\n    def sweep(self, them): ...\ndef other(x):\n    x.sweep(sessions)",
+            (("class A:\n    def sweep(self, them):\n        them.clear()\n"
+             "class B:\n    def sweep(self, them): ...\ndef other(x):\n    x.sweep(sessions)"),
              "sweep() empties it"),
-            ("class A:\n    def empty(self, them):\n        them.clear()\n"
-             "def empty(them): ...\ndef other(x):\n    empty(sessions)",
+            (("class A:\n    def empty(self, them):\n        them.clear()\n"
+             "def empty(them): ...\ndef other(x):\n    empty(sessions)"),
              "empty() empties it"),
             ("def other(x):\n    x.whatever(sessions)", "SS001"),
         ],

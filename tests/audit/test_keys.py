@@ -30,8 +30,7 @@ class TestKeys:
     )
     def test_origins(self, key: str, domain: Domain) -> None:
         """
-        What stands in the source is bounded, what is new each time is not, and of the rest
-        the name decides.
+        What is in the source is bounded, what is made anew is not; of the rest the name decides.
         """
         assert Keys().domain(key) is domain
 

@@ -43,12 +43,12 @@ class TestSentences:
             ("if websocket.bad:\n    raise Bad\ndel sessions[session_id]",
              "an entry of sessions is removed only if nothing before it fails, in serve()",
              ["leaks if it raises at line 9"]),
-            ("try:\n    await run()\nexcept Gone:\n    del sessions[session_id]",
-             "an entry of sessions is removed only on Gone, in serve()",
-             ["leaks if cancelled at line 9", "leaks if it ends at line 11",
+            ("try:\n    await run()\nexcept Disconnected:\n    del sessions[session_id]",
+             "an entry of sessions is removed only on Disconnected, in serve()",
+             ["leaks if cancelled at line 9", "leaks if it ends at line 9",
               "leaks if line 9 raises"]),
-            ("try:\n    await run()\nfinally:\n    if websocket.failed:\n"
-             "        del sessions[session_id]",
+            (("try:\n    await run()\nfinally:\n    if websocket.failed:\n"
+             "        del sessions[session_id]"),
              "an entry of sessions is removed in a finally, behind another condition",
              ["leaks if cancelled at line 9"]),
         ],
@@ -90,27 +90,27 @@ class TestSentences:
     @pytest.mark.parametrize(
         ("source", "sentence"),
         [
-            ("sessions = {}\nasync def serve(session_id):\n"
-             "    sessions[session_id] = asyncio.create_task(run())",
+            (("sessions = {}\nasync def serve(session_id):\n"
+             "    sessions[session_id] = asyncio.create_task(run())"),
              "sessions keeps each task, also when it has ended"),
-            ("sessions = {}\nasync def serve(session_id):\n"
-             "    sessions[session_id] = asyncio.Lock()",
+            (("sessions = {}\nasync def serve(session_id):\n"
+             "    sessions[session_id] = asyncio.Lock()"),
              "sessions keeps a lock for each key that was ever seen"),
-            ("sessions = {}\ndef put(session_id, x):\n    sessions[session_id] = x\n"
+            (("sessions = {}\ndef put(session_id, x):\n    sessions[session_id] = x\n"
              "def get(session_id):\n    found = sessions[session_id]\n"
-             "    if found.expires_at < now():\n        return None",
+             "    if found.expires_at < now():\n        return None"),
              "sessions has entries with a time to live, and nothing removes those past it"),
-            ("sessions = defaultdict(set)\ndef join(session_id, x):\n"
+            (("sessions = defaultdict(set)\ndef join(session_id, x):\n"
              "    sessions[session_id].add(x)\n"
-             "def leave(session_id, x):\n    sessions[session_id].discard(x)",
+             "def leave(session_id, x):\n    sessions[session_id].discard(x)"),
              "sessions keeps a key for each collection, though what is in it goes"),
-            ("sessions = {}\nothers = {}\nasync def serve(session_id):\n"
+            (("sessions = {}\nothers = {}\nasync def serve(session_id):\n"
              "    sessions[session_id] = 1\n    others[session_id] = 1\n"
-             "def session_closed(session_id):\n    del others[session_id]",
-             "sessions grows with each key, and nothing is ever removed;"
-             " its twin others is emptied"),
-            ("sessions = {}\nasync def serve(session_id):\n    sessions[session_id] = 1\n"
-             "def close():\n    sessions.clear()",
+             "def session_closed(session_id):\n    del others[session_id]"),
+             ("sessions grows with each key, and nothing is ever removed;"
+             " its twin others is emptied")),
+            (("sessions = {}\nasync def serve(session_id):\n    sessions[session_id] = 1\n"
+             "def close():\n    sessions.clear()"),
              "sessions grows with each key, and only close() empties it"),
         ],
     )  # fmt: skip

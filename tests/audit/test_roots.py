@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.outcomes import best, decided
+from sessionstate.audit import Confidence
+from tests.audit.outcomes import best, decided, outcomes
 
 HEAD = """\
 sessions = {}
@@ -38,6 +39,11 @@ REMOVES = "(session_id):\n    sessions.pop(session_id, None)\n"
         ("bus.on('deleted')", "finish", "EVENT: only when finish() is called"),
         ("sio.on('disconnect')", "finish", "SURE: finish() is owed by the transport"),
         ("app.middleware('http')", "finish", "CALLED: called by a framework"),
+        ("app.websocket('/left')", "finish", "EVENT: only when /left comes"),
+        ("app.get('/x')", "finish", "EVENT: only when finish() is asked for it"),
+        ("app.task", "finish", "CALLED: called by a framework"),
+        ("traced", "finish", "CALLED: called by a framework"),
+        ("sio.event", "disconnect", "SURE: disconnect() is owed by the transport"),
         ("", "on_disconnect", "DEAD: nobody calls on_disconnect()"),
         ("", "do_quit", "COMMAND: only when somebody asks for do_quit()"),
         ("", "sweep_one", "DEAD: nobody calls sweep_one()"),
@@ -95,7 +101,10 @@ def test_what_users_ask_for(tmp_path: Path) -> None:
     ("caller", "says"),
     [
         ("atexit.register(end)\n", "SHUTDOWN: only when the program ends"),
-        ("app.add_handler(CommandHandler('x', end))\n", "EVENT: only when CommandHandler() is asked for it"),
+        (
+            "app.add_handler(CommandHandler('x', end))\n",
+            "EVENT: only when CommandHandler() is asked for it",
+        ),
         ("bus.subscribe(end)\n", "EVENT: only when subscribe() tells"),
         ("manager.add_task(end)\n", "SURE: handed to add_task"),
         ("thing(end)\n", "CALLED: handed to thing"),
@@ -132,7 +141,9 @@ def test_called_elsewhere(tmp_path: Path) -> None:
     """
     Functions that call each other are called by somebody.
     """
-    source = f"{HEAD}def one(x):\n    two(x)\n    sessions.pop(x, None)\n\n\ndef two(x):\n    one(x)\n"
+    source = (
+        f"{HEAD}def one(x):\n    two(x)\n    sessions.pop(x, None)\n\n\ndef two(x):\n    one(x)\n"
+    )
     assert best(tmp_path, source) == "CALLED: called elsewhere"
 
 
@@ -183,3 +194,71 @@ def test_after_what_may_fail(tmp_path: Path) -> None:
     source = f"{HEAD}class Server:\n    async def on_disconnect(self, session_id):\n"
     source += "        await self.say_goodbye()\n        sessions.pop(session_id, None)\n"
     assert best(tmp_path, source) == "LATE: after what may fail"
+
+
+def test_after_what_may_fail_in_the_caller(tmp_path: Path) -> None:
+    """
+    The caller of a removal may fail before it calls.
+    """
+    source = f"{HEAD}def end{REMOVES}\n\nclass Server:\n"
+    source += "    async def on_disconnect(self, session_id):\n"
+    source += "        await self.say_goodbye()\n        end(session_id)\n"
+    assert best(tmp_path, source) == "LATE: after what may fail"
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("key = input()\nsessions.pop(key, None)\n", "nothing"),
+        (
+            "def process_old():\n    for key in list(sessions):\n        del sessions[key]\n",
+            "CALLED: whoever uses process_old()",
+        ),
+        (
+            (
+                "async def serve(session_id, socket):\n    try:\n        await socket.run()\n"
+                "    finally:\n        if not socket.closed:\n"
+                "            sessions.pop(session_id, None)\n"
+            ),
+            "GUARDED: in a finally, behind another condition",
+        ),
+        (
+            (
+                "async def serve(session_id, socket):\n    sessions[session_id] = socket\n"
+                "    try:\n        await socket.run()\n    finally:\n        if session_id:\n"
+                "            sessions.pop(session_id, None)\n"
+            ),
+            "SURE: removed on every way out",
+        ),
+        (
+            (
+                "class Server:\n    async def on_disconnect(self, session_id):\n"
+                "        if session_id:\n            sessions.pop(session_id, None)\n"
+            ),
+            "SURE: on_disconnect() is owed by the transport",
+        ),
+    ],
+)
+def test_conditions(tmp_path: Path, lines: str, says: str) -> None:
+    """
+    A condition about the key itself is none; a module's own statements remove nothing later.
+    """
+    assert best(tmp_path, HEAD + lines) == says
+
+
+def test_keys_of_the_environment(tmp_path: Path) -> None:
+    """
+    A key that is read from the environment is one of few.
+    """
+    source = "import os\n\nsessions = {}\n\n\ndef add(x):\n"
+    source += '    sessions[os.environ["REGION"]] = x\n'
+    assert decided(tmp_path, source) == "what is put in is bounded"
+
+
+def test_warnings_shown(tmp_path: Path) -> None:
+    """
+    What was shown once is one of few texts, by its name.
+    """
+    source = "shown = set()\n\n\ndef warn(text):\n    if text not in shown:\n"
+    source += "        shown.add(text)\n"
+    assert outcomes(tmp_path, source)["shown"].confidence is Confidence.LOW
