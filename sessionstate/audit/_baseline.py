@@ -20,7 +20,7 @@ from sessionstate.audit._rules import RULES
 from sessionstate.audit._settings import SettingsError
 
 VERSION: Final = 1
-ADVICE: Final = "write it anew with 'sessionstate audit --write-baseline'"
+ADVICE: Final = "write it anew with 'sessionstate audit --write-baseline FILE'"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -33,8 +33,7 @@ ADVICE: Final = {
     "SS002g": SWEEP,
     "SS006": "discard it in a done-callback; or let the session own it: s.start_soon(...)",
     "SS007": "forget by time: ReplayGuard refuses when it is full, ExpiringMap forgets after ttl",
-    "SS009": "use the session's own lock (`session.lock`),"
-    " or count its users and remove it with the last",
+    "SS009": "use the session's own lock `s.lock`, or count its users and remove it with the last",
     "SS010": SWEEP,
 }
 """What to write instead, by code; else BOUND."""
@@ -101,7 +100,8 @@ def _places(judge: Judge, ops: Iterable[Op]) -> tuple[Place, ...]:
 
 def _sentence(outcome: Outcome) -> str:
     name, why = outcome.kept.attribute, outcome.reason
-    twin = f"; its twin {outcome.twin} is emptied" if outcome.twin else ""
+    forgotten = outcome.twin and outcome.judgement is None
+    twin = f"; its twin {outcome.twin} is emptied" if forgotten else ""
     match outcome.code:
         case "SS001":
             return f"{name} grows with each key, and {why}{twin}"

@@ -123,14 +123,6 @@ class TestOneFunction:
                 "if websocket.ok:\n    sessions.pop(session_id)",
                 "STRAIGHT: only on some ways out",
             ),
-            (
-                (
-                    "try:\n    await run(websocket)\n"
-                    "except Exception:\n    del sessions[session_id]\n"
-                    "else:\n    del sessions[session_id]"
-                ),
-                "STRAIGHT: only if nothing before it fails",
-            ),
         ],
     )
     def test_taken_and_given(self, tmp_path: Path, lines: str, expected: str) -> None:

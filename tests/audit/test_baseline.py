@@ -147,7 +147,7 @@ class TestFile:
             load("b.json", root=root)
         assert str(caught.value).startswith("the baseline 'b.json' is ")
         assert message in str(caught.value)
-        assert "write it anew with 'sessionstate audit --write-baseline'" in str(caught.value)
+        assert "write it anew with 'sessionstate audit --write-baseline FILE'" in str(caught.value)
 
     def test_a_missing_one(self, root: Path) -> None:
         """
