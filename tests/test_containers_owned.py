@@ -150,6 +150,31 @@ class TestPrompt:
         assert len(entries._entries) == 0
         entries._check()
 
+    async def test_a_slice_takes_all_that_it_has_time_for(
+        self, supervisor: Supervisor, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        What is due together goes in one turn while its time lasts, each told to the hook.
+        """
+        monkeypatch.setattr("sessionstate.containers._keeping.perf_counter", lambda: 0.0)
+        rings: list[int] = []
+        told: list[int] = []
+        entries: ExpiringMap[int, int] = ExpiringMap(
+            ttl=60, supervisor=supervisor, on_evict=lambda key, *_: told.append(key)
+        )
+        for number in range(300):
+            entries[number] = number
+        ring = ExpiringMap._overdue
+
+        def counted(self: ExpiringMap[int, int]) -> None:
+            ring(self)
+            rings.append(len(self._entries))
+
+        monkeypatch.setattr(ExpiringMap, "_overdue", counted)
+        await clock.advance(61)
+        assert rings == [0]
+        assert sorted(told) == list(range(300))
+
     async def test_a_slow_hook_gives_others_their_turn(
         self, supervisor: Supervisor, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
