@@ -19,7 +19,9 @@ from ._errors import (
 )
 from ._events import (
     CleanUpFailed,
+    CleanUpStep,
     EventStream,
+    Observation,
     SessionClosing,
     SessionEnded,
     SessionEvent,
@@ -32,6 +34,7 @@ from ._last import supervisors
 from ._leaks import Leak, LeakDetection
 from ._memory import MemoryGuard, MemoryReport
 from ._processes import OwnedProcess
+from ._production import Growth, ProductionReport, ProductionRow
 from ._reasons import CloseReason, SessionState
 from ._resources import Callback
 from ._runs import OutputExceeded
@@ -39,6 +42,7 @@ from ._session import Session
 from ._state import SessionMap, SessionVar, current_session
 from ._statistics import Statistics
 from ._supervisor import Supervisor
+from ._survey import Counted, Survey, Surveying
 from ._tasks import OwnedTask
 from .containers import Claim, EvictionCause, ExpiringMap, LRUCache, ReplayGuard
 
@@ -48,19 +52,25 @@ __all__ = [
     "Callback",
     "Claim",
     "CleanUpFailed",
+    "CleanUpStep",
     "CloseReason",
+    "Counted",
     "EventStream",
     "EvictionCause",
     "ExpiringMap",
+    "Growth",
     "GuardFull",
     "LRUCache",
     "Leak",
     "LeakDetection",
     "MemoryGuard",
     "MemoryReport",
+    "Observation",
     "OutputExceeded",
     "OwnedProcess",
     "OwnedTask",
+    "ProductionReport",
+    "ProductionRow",
     "ReplayGuard",
     "Resource",
     "Session",
@@ -79,6 +89,8 @@ __all__ = [
     "Supervisor",
     "SupervisorClosed",
     "SupervisorFull",
+    "Survey",
+    "Surveying",
     "attach",
     "current_session",
     "current_supervisor",

@@ -35,6 +35,7 @@ class Admission(Room):
     async def find(self, block: Block) -> Session:  # noqa: C901, PLR0912 - one decision
         """Find the session of *block*, or make it, by whatever that takes."""
         supervisor, id = self._supervisor, block._id
+        began = supervisor._clock()
         with Place(self, block) as place:
             while True:
                 supervisor._check_running()
@@ -57,7 +58,7 @@ class Admission(Room):
                 elif self._crowded():
                     await place.breathe()
                 elif place.found():
-                    session = supervisor._create(block, now)
+                    session = supervisor._create(block, now, began)
                     self._tell(self._same.get(id, ()))
                     if supervisor._observers.on_open:
                         self.opening[session] = supervisor._loop.create_future()
@@ -144,7 +145,8 @@ class Admission(Room):
                 break
             if not self.make_room():
                 raise self._full("and a write cannot wait")
-        session = supervisor._create(visitor, supervisor._clock())
+        now = supervisor._clock()
+        session = supervisor._create(visitor, now, now)
         self._tell(self._same.get(id, ()))
         session._entered = True  # it knows no unused_timeout
         session._go_idle()

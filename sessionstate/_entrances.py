@@ -242,13 +242,13 @@ class Entrances(Registry):
 
     # For the other modules
 
-    def _create(self, block: Block, now: float) -> Session:
+    def _create(self, block: Block, now: float, began: float) -> Session:
         session = Session(cast("Supervisor", self), block._id, now, block._code, block._lasti)
         self._live[block._id] = session
-        self._opened(session, block._settings)
+        self._opened(session, block._settings, now - began)
         return session
 
-    def _opened(self, session: Session, settings: Settings) -> None:
+    def _opened(self, session: Session, settings: Settings, took: float = 0.0) -> None:
         """Give a new session what its opening named, and tell of it."""
         session._policy = merged(session._policy, settings)
         if settings.max_age is not None:
@@ -256,7 +256,7 @@ class Entrances(Registry):
         if settings.wanted is not None:
             tie(session, settings.wanted)
         if self._observers.active:
-            self._observers.opened(session)
+            self._observers.opened(session, took)
 
     def _wanted(
         self,

@@ -7,7 +7,7 @@ import logging
 import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
@@ -50,6 +50,9 @@ class SessionOpened(SessionEvent):
     .. versionadded:: 0.1
     """
 
+    took: float = field(default=0.0, compare=False)
+    """Seconds that the opening waited: for room, or for the end of the id's last life."""
+
 
 @dataclass(frozen=True)
 class SessionClosing(SessionEvent):
@@ -61,6 +64,8 @@ class SessionClosing(SessionEvent):
 
     reason: CloseReason
     """Why it ends."""
+    late: float | None = field(default=None, compare=False)
+    """Seconds by which its deadline had passed; None if that was still to come."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class SessionEnded(SessionEvent):
     """Seconds from its opening to the decision that it ends."""
     clean_up_errors: int
     """How many of its clean-up steps failed."""
+    took: float = field(default=0.0, compare=False)
+    """Seconds from the decision that it ends to this moment."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,46 @@ class CleanUpFailed(SessionEvent):
     """Which step."""
     error: BaseException
     """What it raised."""
+
+
+@dataclass(frozen=True)
+class CleanUpStep(SessionEvent):
+    """
+    A step of a session's clean-up is over. Only observers are told, see `Supervisor.observe`.
+
+    .. versionadded:: 0.1
+    """
+
+    where: str
+    """Which step: a hook, a callback, a context, or all owned tasks together."""
+    took: float
+    """Seconds that it took, up to *at*."""
+    error: BaseException | None
+    """What it raised, or a `TimeoutError` if it was cut short."""
+
+
+class Observation:
+    """
+    What `Supervisor.observe` returns; `cancel` ends it.
+
+    .. versionadded:: 0.1
+    """
+
+    __slots__ = ("_observers", "_tell")
+
+    def __init__(self, observers: Observers, tell: Callable[[SessionEvent], object]) -> None:
+        self._observers: Observers | None = observers
+        self._tell = tell
+
+    def cancel(self) -> bool:
+        """
+        Tell the observer nothing any more.
+
+        Returns:
+            True if it was still being told; False if this was cancelled before.
+        """
+        observers, self._observers = self._observers, None
+        return observers is not None and observers.dismiss(self)
 
 
 class EventStream:
@@ -168,6 +215,7 @@ class Observers:
         self._counts = counts
         # Weak, so that a stream that its reader has dropped does not fill for ever.
         self._streams: dict[int, weakref.ref[EventStream]] = {}
+        self.observations: dict[Observation, None] = {}
 
     def add(self, hooks: list[H], hook: H) -> None:
         """Register *hook*."""
@@ -183,7 +231,7 @@ class Observers:
             stream._end()
             return stream
         key = id(stream)
-        self._streams[key] = weakref.ref(stream, lambda _: self._streams.pop(key, None))
+        self._streams[key] = weakref.ref(stream, lambda _: self._drop(key))
         self.active = True
         return stream
 
@@ -192,7 +240,32 @@ class Observers:
 
     def forget(self, stream: EventStream) -> None:
         """Stop telling *stream*."""
-        self._streams.pop(id(stream), None)
+        self._drop(id(stream))
+
+    def _drop(self, key: int) -> None:
+        self._streams.pop(key, None)
+        self._look()
+
+    def observe(self, tell: Callable[[SessionEvent], object]) -> Observation:
+        """Tell a new observer."""
+        if not callable(tell):
+            raise TypeError(f"an observer must be a function of an event, not {tell!r}")
+        observation = Observation(self, tell)
+        self.observations[observation] = None
+        self.active = True
+        return observation
+
+    def dismiss(self, observation: Observation) -> bool:
+        """Tell an observer nothing any more, if it was being told."""
+        found = observation in self.observations
+        self.observations.pop(observation, None)
+        self._look()
+        return found
+
+    def _look(self) -> None:
+        """Find whether anybody is left who is told: if not, sessions pay nothing for it."""
+        hooks = self.on_open or self.on_close or self.on_error
+        self.active = bool(hooks or self._streams or self.observations)
 
     def end(self) -> None:
         """End every stream: nothing more will happen."""
@@ -200,32 +273,57 @@ class Observers:
         for stream in self._listening():
             stream._end()
         self._streams.clear()
+        self.observations.clear()
 
     def _tell(self, event: SessionEvent) -> None:
         for stream in self._listening():
             stream._push(event, self._counts)
+        self._tell_observers(event)
 
-    def opened(self, session: Session) -> None:
+    def _tell_observers(self, event: SessionEvent) -> None:
+        for observation in list(self.observations):
+            try:
+                observation._tell(event)
+            except (KeyboardInterrupt, SystemExit) as error:
+                raise_later(error)
+            except BaseException:
+                logger.exception("an observer failed while it was told of %r", event)
+
+    def opened(self, session: Session, took: float) -> None:
         """Tell that *session* was opened."""
-        if self._streams:
-            self._tell(SessionOpened(session.id, session.incarnation, session.opened_at))
+        if self._streams or self.observations:
+            self._tell(SessionOpened(session.id, session.incarnation, session.opened_at, took))
 
     def closing(self, session: Session) -> None:
         """Tell that the end of *session* is decided."""
-        if self._streams and session._end is not None:
+        if (self._streams or self.observations) and session._end is not None:
             reason, at = session._end
-            self._tell(SessionClosing(session.id, session.incarnation, at, reason))
+            late = at - session._due()
+            self._tell(
+                SessionClosing(
+                    session.id, session.incarnation, at, reason, None if late < 0 else late
+                )
+            )
 
     def ended(self, session: Session, errors: int) -> None:
         """Tell that *session* is closed."""
-        if self._streams and session._end is not None:
+        if (self._streams or self.observations) and session._end is not None:
             reason, at = session._end
-            lifetime = at - session.opened_at
+            lifetime, now = at - session.opened_at, session._clock()
             self._tell(
                 SessionEnded(
-                    session.id, session.incarnation, session._clock(), reason, lifetime, errors
+                    session.id, session.incarnation, now, reason, lifetime, errors, now - at
                 )
             )
+
+    def step_over(
+        self, session: Session, where: str, began: float, error: BaseException | None
+    ) -> None:
+        """Tell that a step of the clean-up is over."""
+        now = session._clock()
+        self._tell_observers(
+            CleanUpStep(session.id, session.incarnation, now, where, now - began, error)
+        )
 
     def close_calls(
         self, session: Session, reason: CloseReason
@@ -240,7 +338,7 @@ class Observers:
         Tell of an error, once; return what is to be awaited, and what is to be raised at last.
         """
         self._counts.clean_up_errors += 1
-        if self._streams:
+        if self._streams or self.observations:
             self._tell(
                 CleanUpFailed(session.id, session.incarnation, session._clock(), where, error)
             )
@@ -266,6 +364,15 @@ class Observers:
 
 ON_ERROR: Final = "on_error hook"
 HOOK_FAILED: Final = "an on_error hook failed while it was told of %r in %s"
+
+
+def raise_later(error: BaseException) -> None:
+    """Raise *error* out of the loop: here, it would leave the end of a session half-way."""
+    asyncio.get_running_loop().call_soon(_raise, error)
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 async def _guarded(hook: Awaitable[object], error: BaseException, where: str) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from ._clock import clock_of
@@ -29,6 +30,7 @@ BATCH: Final = 8  # sessions between two looks at the clock
 LONGEST: Final = 86_400.0  # of a sleep: loops refuse much longer timers
 LOOKED_AT: Final = 256  # sessions among which room is sought
 RETRY: Final = 1.0  # seconds after which a session is looked at again whose expiry failed
+_last_used = attrgetter("last_used")
 ROUND_UP: Final = 0.001  # uvloop's timers fire up to this early; sleeping for less would spin
 
 
@@ -184,7 +186,3 @@ class Expiry:
 def delay_until(tick: float, now: float) -> float:
     """Return the delay of a loop's timer for *tick*."""
     return min(max(tick - now, ROUND_UP), LONGEST)
-
-
-def _last_used(session: Session) -> float:
-    return session.last_used

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from ._events import EventStream, Observers
+from ._clock import Seconds
+from ._events import EventStream, Observation, Observers, SessionEvent
+from ._production import ProductionReport, report
 from ._reasons import CloseReason
 
 if TYPE_CHECKING:
     from ._admission import Admission
     from ._session import Session
+    from ._survey import Survey, Surveying, Surveyor
 
 R = TypeVar("R")
 
@@ -25,6 +28,11 @@ class Hooks:
     if TYPE_CHECKING:
         _admission: Admission
         _observers: Observers
+        _requests: int
+        _surveyor: Surveyor
+
+        def _check_loop(self) -> None: ...
+        def _check_running(self) -> None: ...
 
     def on_open(self, hook: Callable[[Session], R]) -> Callable[[Session], R]:
         """
@@ -58,6 +66,75 @@ class Hooks:
         """
         self._observers.add(self._observers.on_error, hook)
         return hook
+
+    def observe(self, observer: Callable[[SessionEvent], object], /) -> Observation:
+        """
+        Call ``observer(event)`` for each event, at once: for metrics and traces.
+
+        Unlike a stream it loses none, and is told of each `CleanUpStep` too. It is called where the
+        event happens, so that the context variables of who opens a session are there; it must not
+        wait. What it raises is logged. Sessions are opened and closed more slowly while there is an
+        observer, a stream or a hook.
+
+        Returns:
+            A handle with ``cancel()``.
+        """
+        return self._observers.observe(observer)
+
+    def count_request(self, number: int = 1, /) -> None:
+        """
+        Count a request of the program: what grows is told per 1000 of them.
+
+        It costs one addition, and may be called for whatever the program does again and again. It
+        belongs to the loop's thread.
+        """
+        self._requests += number
+
+    @property
+    def requests(self) -> int:
+        """
+        How many requests were counted.
+        """
+        return self._requests
+
+    def keep_surveying(self, every: Seconds = 10.0) -> Surveying:
+        """
+        Count again and again what all sessions keep and own: for metrics, pages and reports.
+
+        The count is made in slices of half a millisecond, with rests between. Of 100,000 sessions
+        it takes some seconds. The first begins at once.
+
+        Args:
+            every: Seconds from the beginning of one count to that of the next, or a timedelta.
+
+        Returns:
+            A handle with ``cancel()``. Leaving the supervisor ends it too.
+
+        Raises:
+            SupervisorClosed: If the supervisor is not running.
+        """
+        self._check_loop()
+        self._check_running()
+        return self._surveyor.want(every)
+
+    @property
+    def survey(self) -> Survey | None:
+        """
+        What was counted last; None until that was done once. May be read in any thread.
+        """
+        return self._surveyor.last
+
+    def leak_report(self) -> ProductionReport:
+        """
+        Return what grows with each 1000 requests: by map, resource and site, with verdicts.
+
+        It rests on the surveys made so far, and sees to it that they go on, every ten seconds: the
+        first call in a program that did not ask for any before has little to tell.
+
+        Runtime complexity: O(n m²), for n names and m samples, which are at most 200 and 240; most
+        of it only once for the same samples.
+        """
+        return report(self._surveyor)
 
     def events(self, limit: int = 1024) -> EventStream:
         """

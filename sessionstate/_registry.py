@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ._leaks import Leak
     from ._memory import MemoryGuard
     from ._supervisor import Supervisor
+    from ._survey import Surveyor
     from ._tracing import Tracer
 
 
@@ -74,11 +75,13 @@ class Registry(Hooks, Mapping[str, Session]):
         "_observers",
         "_pid",
         "_policy",
+        "_requests",
         "_running",
         "_sample_at",
         "_shutdown",
         "_shutdown_ends",
         "_shutdown_timeout",
+        "_surveyor",
         "_tenancies",
         "_thread",
         "_tracer",
@@ -111,10 +114,12 @@ class Registry(Hooks, Mapping[str, Session]):
     _observers: Observers
     _pid: int
     _policy: Policy
+    _requests: int
     _running: bool
     _sample_at: int
     _shutdown: Shutdown | None
     _shutdown_ends: float
+    _surveyor: Surveyor
     _tenancies: weakref.WeakSet[Tenancy]
     _thread: int
     _tracer: Tracer

@@ -150,6 +150,7 @@ class Shutdown:
         supervisor._expiry.stop()
         supervisor._bells.stop()
         supervisor._tracer.stop()
+        supervisor._surveyor.stop()
         supervisor._observers.end()
         multiplexer.release(supervisor)
         retire(supervisor)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._session import Session
 
 ASK: Final = 0.8  # of its share of time: then a step is cancelled; after all of it, abandoned
+TASKS: Final = "owned tasks"
 LEAST: Final = 0.01  # of close_timeout: what a step gets when the time is used up
 
 
@@ -50,6 +51,7 @@ class Steps:
     _late: list[tuple[Awaitable[object], str]] | None = None
     _awaited: tuple[Awaitable[object], Context] | None = None
     _step: Task | None = None
+    _began: float | None = None
     _where = ""
     _in_tasks = False
     _asked = False
@@ -66,8 +68,10 @@ class Steps:
         """Take steps until one has to be waited for, or all are done."""
         token = current.set(session)
         thrown = self.thrown
+        observers = session._supervisor._observers
         try:
             while True:
+                self._began = session._clock() if observers.observations else None
                 if self._late or self._hooks or session._tasks:
                     self._take_early_step(session)
                 elif session._steps:
@@ -81,9 +85,10 @@ class Steps:
                         try:
                             result = step.run(thrown)
                         except BaseException as error:
-                            self.failed(error, step.where)
+                            self._over(session, step.where, error)
                         else:
                             if result is None:
+                                self._over(session, step.where)
                                 continue
                             self._await(session, result, step.where)
                 else:
@@ -114,10 +119,12 @@ class Steps:
         try:
             result = call()
         except BaseException as error:
-            self.failed(error, where)
+            self._over(session, where, error)
         else:
             if isinstance(result, Awaitable):
                 self._await(session, cast("Awaitable[object]", result), where)
+            else:
+                self._over(session, where)
 
     def _await(self, session: Session, awaitable: Awaitable[object], where: str) -> None:
         """Run an async step in a root task."""
@@ -158,10 +165,9 @@ class Steps:
             self._begin_task(session, self._where)
             return
         self._step = None
-        if error is not None:
-            if isinstance(error, asyncio.CancelledError) and self._asked:
-                error = TimeoutError(f"{self._where} took too long, and was cancelled")
-            self.failed(error, self._where)
+        if self._asked and isinstance(error, asyncio.CancelledError):
+            error = TimeoutError(f"{self._where} took too long, and was cancelled")
+        self._over(session, self._where, error)
         self._step_over(session)
 
     def task_ended(self, owned: OwnedTask, error: BaseException | None) -> None:
@@ -171,6 +177,7 @@ class Steps:
         if isinstance(error, Exception) and not _tells_of_the_end(error, session):
             self.failed(error, owned.where)
         if self._in_tasks and not session._tasks:
+            self._over(session, TASKS)
             self._step_over(session)
 
     def _step_over(self, session: Session) -> None:
@@ -236,9 +243,17 @@ class Steps:
             if task is not None:  # pragma: no branch - None while an eager task's first step runs
                 supervisor._keep(task)
             supervisor._counts.abandoned += 1
-            self.failed(TimeoutError(f"{where} did not end in time, and was abandoned"), where)
+            late_error = TimeoutError(f"{where} did not end in time, and was abandoned")
+            self._over(session, where, late_error)
 
     # The outcome
+
+    def _over(self, session: Session, where: str, error: BaseException | None = None) -> None:
+        """Tell that a step is over, and how."""
+        if self._began is not None:
+            session._supervisor._observers.step_over(session, where, self._began, error)
+        if error is not None:
+            self.failed(error, where)
 
     def failed(self, error: BaseException, where: str) -> None:
         """Note and report an error of the clean-up, which goes on."""

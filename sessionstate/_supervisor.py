@@ -35,6 +35,7 @@ from ._session import Policy, Session, check_reason
 from ._shutdown import Shutdown
 from ._signals import multiplexer
 from ._statistics import Counts
+from ._survey import Surveyor
 from ._teardown import Ending, end
 from ._ties import check_group, weight_of
 from ._tracing import Tracer
@@ -158,6 +159,8 @@ class Supervisor(Entrances):
         self._expiry = Expiry(self)
         self._bells = Bells(self)
         self._tracer = Tracer(self, level_of(leak_detection))
+        self._surveyor = Surveyor(self)
+        self._requests = 0
         self._context = Context()  # timers keep their context alive: a clean one pins nothing
         self._abandoned: dict[Task, None] = {}
         self._tenancies: weakref.WeakSet[Tenancy] = weakref.WeakSet()

@@ -11,9 +11,9 @@ from random import Random
 
 import pytest
 
+from sessionstate import _slopes as slopes
+from sessionstate._slopes import Slope, slope
 from sessionstate.testing import LeakRow, Verdict
-from sessionstate.testing import _slopes as slopes
-from sessionstate.testing._slopes import Slope, slope
 from sessionstate.testing._verdicts import judge_bytes, judge_count, more_rounds, overall
 
 FLOOR = 8192.0

@@ -12,8 +12,9 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from sessionstate._slopes import slope
+
 from ._reprs import short_text
-from ._slopes import slope
 from ._verdicts import LeakRow, Verdict
 
 if TYPE_CHECKING:

@@ -25,12 +25,12 @@ from typing import Any, Final
 import psutil
 
 import sessionstate
+from sessionstate._slopes import slope
 
 from ._counts import Counts, name_of
 from ._leak_text import SMALL, source
 from ._quiescence import Quiescence
 from ._reprs import short_repr, short_text
-from ._slopes import slope
 from ._verdicts import Kind, LeakRow, Verdict, judge_bytes, judge_count
 
 HERE: Final = str(Path(__file__).parent)

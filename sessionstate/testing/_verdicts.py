@@ -11,7 +11,7 @@ from itertools import count
 from math import ceil
 from typing import Final, Literal
 
-from ._slopes import Slope
+from sessionstate._slopes import Slope
 
 FEWEST_SAMPLES: Final = 20
 LEAST_WARM_UP: Final = 0.3

@@ -315,7 +315,7 @@ LIFECYCLE: Final = [
         "streams-kept",
         "An event stream that its reader has dropped fills for ever.",
         "_events.py",
-        "self._streams[key] = weakref.ref(stream, lambda _: self._streams.pop(key, None))",
+        "self._streams[key] = weakref.ref(stream, lambda _: self._drop(key))",
         "self._streams[key] = lambda: stream",
         ("events",),
     ),

@@ -46,28 +46,39 @@ def slope(values: Sequence[float], requests: int) -> Slope:
 
     Runtime complexity: O(n² log n).
     """
-    slopes = _pairwise(values, requests)
-    left_out = _rank(len(values))
-    middle = len(values) // 2
+    return slope_over(range(0, requests * len(values), requests), values)
+
+
+def slope_over(places: Sequence[int], values: Sequence[float]) -> Slope:
+    """
+    Return the slope of *values*, which were taken after so many requests, no two at the same place.
+
+    Runtime complexity: O(n² log n).
+    """
+    slopes = _pairwise(places, values)
+    samples = len(values)
+    left_out = _rank(samples)
+    middle = samples // 2
     rise = min(values[-LAST:]) - max(values[:-LAST], default=inf)
     return Slope(
         median(slopes),
         slopes[left_out - 1] if left_out else -inf,
         slopes[-left_out] if left_out else inf,
         (
-            median(_pairwise(values[: middle + 1], requests)),
-            median(_pairwise(values[middle:], requests)),
+            median(_pairwise(places[: middle + 1], values[: middle + 1])),
+            median(_pairwise(places[middle:], values[middle:])),
         ),
-        rise * 1000 / (requests * len(values)),
+        rise * 1000 * (samples - 1) / ((places[-1] - places[0]) * samples),
     )
 
 
-def _pairwise(values: Sequence[float], requests: int) -> list[float]:
+def _pairwise(places: Sequence[int], values: Sequence[float]) -> list[float]:
     # The differences of whole numbers are exact and a division rounds correctly: so is the order.
+    points = list(zip(places, values, strict=True))
     return sorted(
-        (later - value) * 1000 / (requests * apart)
-        for first, value in enumerate(values)
-        for apart, later in enumerate(values[first + 1 :], 1)
+        (later - value) * 1000 / (to - at)
+        for first, (at, value) in enumerate(points)
+        for to, later in points[first + 1 :]
     )
 
 

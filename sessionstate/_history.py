@@ -1,0 +1,84 @@
+"""
+What the surveys of a supervisor found over time, for whoever asks what grows.
+
+The number of samples is bounded: when there are too many, every second one goes, and from then on
+twice as much time lies between two of them. So the samples always span everything since the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING, Final
+
+from ._limits import resident_memory
+
+if TYPE_CHECKING:
+    from ._supervisor import Supervisor
+    from ._survey import Counted, Survey
+
+MOST: Final = 240
+NAMES: Final = 200
+"""Maps, kinds and places of which there is a history: those that were there first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What one survey found."""
+
+    at: float
+    """In seconds since the epoch."""
+    requests: int
+    """Requests counted until then, or sessions opened, where nobody counts requests."""
+    live: int
+    unbounded: int
+    orphans: int
+    rss: int
+    figures: dict[tuple[str, str], Counted]
+    """By kind and name."""
+
+
+class History:
+    """The samples of one supervisor."""
+
+    def __init__(self) -> None:
+        self.rss = resident_memory()
+        self.moments: list[Moment] = []
+        """The oldest first."""
+        self.counts_requests = False
+        """Whether `Moment.requests` are requests; else they are sessions that were opened."""
+        self._known: dict[tuple[str, str], None] = {}
+        self._every = 1
+        self._skipped = 0
+
+    def add(self, supervisor: Supervisor, survey: Survey) -> None:
+        """Keep what *survey* found, if its turn has come."""
+        if self.counts_requests is not bool(supervisor._requests):
+            # A curve over one is none over the other.
+            self.counts_requests = bool(supervisor._requests)
+            self.moments.clear()
+            self._every = 1
+        self._skipped += 1
+        if self._skipped < self._every:
+            return
+        self._skipped = 0
+        figures: dict[tuple[str, str], Counted] = {}
+        for each in survey.counted:
+            name = (each.kind, each.name)
+            if name in self._known or len(self._known) < NAMES:
+                self._known[name] = None
+                figures[name] = each
+        self.moments.append(
+            Moment(
+                time(),
+                supervisor._requests or supervisor._number,
+                survey.sessions,
+                sum(each.unbounded for each in survey.counted if each.kind == "site"),
+                survey.orphans,
+                self.rss(),
+                figures,
+            )
+        )
+        if len(self.moments) > MOST:
+            del self.moments[::2]
+            self._every *= 2

@@ -1,0 +1,319 @@
+"""
+The leak report of a program in production: what grows with each 1000 requests, and what should not.
+
+What is bounded by a deadline cannot leak, however it grows with the traffic: so only two things are
+judged. Orphans, of which there should be none; and what belongs to sessions without a deadline,
+which nothing but their holder will end. Memory is shown, and never decides: it grows for a hundred
+reasons, and falls for none.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from math import inf, isfinite
+from time import time
+from typing import TYPE_CHECKING, Final
+
+from ._production_page import page
+from ._slopes import Slope, slope_over
+from ._spans import span
+
+if TYPE_CHECKING:
+    from ._history import Moment
+    from ._survey import Surveyor
+
+FEWEST: Final = 20
+"""Samples below which nothing is said of growth."""
+POINTS: Final = 60
+"""Samples of a row that are looked at: the statistics take the square of them."""
+WARM_UP: Final = 0.3
+LEAST: Final = 3
+"""Samples that a slope needs."""
+UNKNOWN: Final = Slope(0.0, -inf, inf, (0.0, 0.0), 0.0)
+STAYS: Final = 3
+"""Surveys in a row with orphans that make a leak: one may just have been late."""
+EVERY: Final = 10.0
+"""Seconds between two surveys, where nobody asked for more."""
+
+
+class Growth(StrEnum):
+    """
+    What the leak report says of one row.
+
+    .. versionadded:: 0.1
+    """
+
+    LEAK = "leak"
+    """There are orphans, or what nothing will end grows with every request."""
+    BOUNDED = "bounded"
+    """Deadlines end all of it, or it does not grow."""
+    INCONCLUSIVE = "inconclusive"
+    """It grows, and not evenly: more requests are needed to tell."""
+    WARMING_UP = "warming up"
+    """There are not enough samples yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionRow:
+    """
+    One map, one kind of resource, one place that opens sessions, or the process.
+
+    .. versionadded:: 0.1
+    """
+
+    name: str
+    """What it is called."""
+    kind: str
+    """``map``, ``resource``, ``site`` or ``process``."""
+    unit: str
+    """What is counted: ``entries``, ``resources``, ``sessions`` or ``bytes``."""
+    count: int
+    """How many there are now."""
+    unbounded: int
+    """How many of them belong to sessions without a deadline."""
+    orphans: int
+    """How many of them belong to sessions that should be gone."""
+    slope: float
+    """Growth per 1000 requests: of the unbounded ones if there are any, else of all."""
+    low: float | None
+    """The lower end of its interval, with 99 % confidence; None if nothing is known."""
+    high: float | None
+    """The upper end."""
+    verdict: Growth | None
+    """None for what is only shown."""
+    since: float | None
+    """Since when there are orphans without a break, or growth, in seconds since the epoch."""
+    values: tuple[float, ...] = field(repr=False)
+    """The samples that the slope rests on, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionReport:
+    """
+    What `Supervisor.leak_report` returns.
+
+    .. versionadded:: 0.1
+    """
+
+    supervisor: str
+    """Its name."""
+    at: float
+    """When it was made, in seconds since the epoch."""
+    verdict: Growth
+    """What all rows together say."""
+    rows: tuple[ProductionRow, ...] = field(repr=False)
+    """The worst first."""
+    requests: int
+    """Requests between the first sample and the last."""
+    counted: str
+    """``requests``, or ``sessions`` where nobody called `Supervisor.count_request`."""
+    seconds: float
+    """Seconds between the first sample and the last."""
+    samples: int
+    """Surveys that it rests on."""
+    live: int
+    """Live sessions at the last one."""
+    orphans: int
+    """Sessions that should be gone, at the last one."""
+    unbounded: int
+    """Sessions without a deadline, at the last one."""
+    automatic: float | None
+    """The share, 0 to 1, of ended sessions that a limit ended and nobody asked for; None if none
+    has ended. Where a goodbye is expected, it tells that the goodbyes do not come."""
+    reasons: dict[str, int]
+    """Ended sessions by reason, since the supervisor's start."""
+
+    @property
+    def leaks(self) -> tuple[ProductionRow, ...]:
+        """
+        The rows that say leak.
+        """
+        return tuple(row for row in self.rows if row.verdict is Growth.LEAK)
+
+    def headline(self) -> str:
+        """
+        Return what was found, in one sentence.
+        """
+        seen = f"{self.requests} {self.counted} in {span(self.seconds)}"
+        match self.verdict:
+            case Growth.LEAK:
+                names = ", ".join(f"{row.kind} {row.name}" for row in self.leaks[:3])
+                more = f" and {len(self.leaks) - 3} more" if len(self.leaks) > 3 else ""  # noqa: PLR2004
+                return f"leak: {names}{more}; seen over {seen}"
+            case Growth.BOUNDED:
+                return f"bounded: nothing is left that a deadline or a holder will not end; {seen}"
+            case Growth.INCONCLUSIVE:
+                return f"inconclusive: something grows, and not evenly; seen over {seen}"
+            case Growth.WARMING_UP:
+                return f"warming up: {self.samples} of {FEWEST} samples, over {seen}"
+
+    def text(self) -> str:
+        """
+        Return the report for a terminal or a log: the headline, and a line a row.
+        """
+        lines = [self.headline()]
+        for row in self.rows:
+            word = row.verdict or "shown"
+            orphans = f", {row.orphans} orphans" if row.orphans else ""
+            lines.append(
+                f"  {word:12} {row.kind} {row.name}: {row.count} {row.unit}{orphans}, "
+                f"{row.slope:+.3g} per 1000 {self.counted}"
+            )
+        return "\n".join(lines)
+
+    def as_json(self) -> str:
+        """
+        Return everything as JSON.
+        """
+        return json.dumps({**asdict(self), "headline": self.headline()}, indent=2, allow_nan=False)
+
+    def html(self) -> str:
+        """
+        Return a page with a curve for each row, in light and dark, that loads nothing.
+        """
+        return page(self)
+
+
+KINDS: Final = {"slot": "map", "resource": "resource", "site": "site"}
+UNITS: Final = {"slot": "entries", "resource": "resources", "site": "sessions"}
+RANK: Final = {
+    Growth.LEAK: 0,
+    Growth.INCONCLUSIVE: 1,
+    Growth.WARMING_UP: 2,
+    Growth.BOUNDED: 3,
+    None: 4,
+}
+
+
+def report(surveyor: Surveyor) -> ProductionReport:
+    """Return the report on what *surveyor* found so far, and let it go on."""
+    surveyor.go_on(EVERY)
+    supervisor, moments = surveyor.supervisor, surveyor.history.moments
+    first, last = (moments[0], moments[-1]) if moments else (None, None)
+    rows = _rows(moments) if moments else []
+    reasons = dict(supervisor.statistics().closed_by_reason)
+    ended = sum(reasons.values())
+    automatic = sum(number for reason, number in reasons.items() if reason.automatic)
+    return ProductionReport(
+        supervisor=supervisor.name,
+        at=time(),
+        verdict=_overall(rows),
+        rows=tuple(rows),
+        requests=last.requests - first.requests if first and last else 0,
+        counted="requests" if surveyor.history.counts_requests else "sessions",
+        seconds=last.at - first.at if first and last else 0.0,
+        samples=len(moments),
+        live=last.live if last else len(supervisor),
+        orphans=last.orphans if last else 0,
+        unbounded=last.unbounded if last else 0,
+        automatic=automatic / ended if ended else None,
+        reasons={str(reason): number for reason, number in reasons.items()},
+    )
+
+
+def _overall(rows: list[ProductionRow]) -> Growth:
+    verdicts = [row.verdict for row in rows if row.verdict is not None]
+    return min(verdicts, key=RANK.__getitem__, default=Growth.WARMING_UP)
+
+
+def _rows(moments: list[Moment]) -> list[ProductionRow]:
+    """Return a row for each name, the worst first."""
+    names = dict.fromkeys(name for moment in moments for name in moment.figures)
+    rows = [_row(moments, *name) for name in names]
+    rows.sort(key=lambda row: (RANK[row.verdict], -row.orphans, -row.slope, -row.count))
+    values = [float(moment.rss) for moment in moments]
+    found = _slope(moments, values)
+    rows.append(
+        ProductionRow(
+            name="resident memory",
+            kind="process",
+            unit="bytes",
+            count=moments[-1].rss,
+            unbounded=0,
+            orphans=0,
+            slope=found.value,
+            low=_finite(found.low),
+            high=_finite(found.high),
+            verdict=None,
+            since=None,
+            values=tuple(_thinned(values)),
+        )
+    )
+    return rows
+
+
+def _row(moments: list[Moment], kind: str, name: str) -> ProductionRow:
+    figures = [moment.figures.get((kind, name)) for moment in moments]
+    last = figures[-1]
+    count, unbounded, orphans = (
+        (last.entries, last.unbounded, last.orphans) if last is not None else (0, 0, 0)
+    )
+    endless = [float(each.unbounded if each else 0) for each in figures]
+    values = endless if any(endless) else [float(each.entries if each else 0) for each in figures]
+    found = _slope(moments, values)
+    late = 0
+    while late < len(figures) and (each := figures[-1 - late]) is not None and each.orphans:
+        late += 1
+    if late >= STAYS:
+        verdict = Growth.LEAK
+    elif any(endless):
+        verdict = _judge(found, len(moments))
+    else:
+        verdict = Growth.INCONCLUSIVE if late else Growth.BOUNDED
+    grew = verdict in (Growth.LEAK, Growth.INCONCLUSIVE) and not late
+    since = moments[-late].at if late else _grown_since(moments, values) if grew else None
+    return ProductionRow(
+        name=name,
+        kind=KINDS[kind],
+        unit=UNITS[kind],
+        count=count,
+        unbounded=unbounded,
+        orphans=orphans,
+        slope=found.value,
+        low=_finite(found.low),
+        high=_finite(found.high),
+        verdict=verdict,
+        since=since,
+        values=tuple(_thinned(values)),
+    )
+
+
+def _judge(found: Slope, samples: int) -> Growth:
+    """Judge what nothing but a holder ends."""
+    if samples < FEWEST:
+        return Growth.WARMING_UP
+    if found.low > 0 and min(found.halves) > 0:
+        return Growth.LEAK
+    return Growth.BOUNDED if found.halves[1] <= 0 else Growth.INCONCLUSIVE
+
+
+def _grown_since(moments: list[Moment], values: list[float]) -> float:
+    """Return when the last stretch began in which it was never again as low as at its begin."""
+    begin, least = len(values) - 1, values[-1]
+    for index in range(len(values) - 2, -1, -1):
+        if values[index] < least:
+            begin, least = index, values[index]
+    return moments[begin].at
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def _thinned(values: list[float]) -> list[float]:
+    """Return at most `POINTS` of *values*, the last one among them."""
+    step = -(-len(values) // POINTS)
+    return values[::-1][::step][::-1]
+
+
+def _slope(moments: list[Moment], values: list[float]) -> Slope:
+    """Return the slope over requests, of what came after the warm-up."""
+    start = min(int(len(values) * WARM_UP), max(0, len(values) - LEAST))
+    found = zip([moment.requests for moment in moments], values, strict=True)
+    points = list(dict(list(found)[start:]).items())  # the last sample at each place
+    points = points[::-1][:: -(-len(points) // POINTS)][::-1]
+    if len(points) < LEAST:
+        return UNKNOWN
+    return slope_over([place for place, _ in points], [value for _, value in points])
