@@ -10,6 +10,7 @@ reasons, and falls for none.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from math import inf, isfinite
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 FEWEST: Final = 20
 """Samples below which nothing is said of growth."""
-POINTS: Final = 60
+POINTS: Final = 40
 """Samples of a row that are looked at: the statistics take the square of them."""
 WARM_UP: Final = 0.3
 LEAST: Final = 3
@@ -189,20 +190,36 @@ RANK: Final = {
 
 def report(surveyor: Surveyor) -> ProductionReport:
     """Return the report on what *surveyor* found so far, and let it go on."""
+    *_, made = report_in_steps(surveyor)
+    assert made is not None
+    return made
+
+
+def report_in_steps(surveyor: Surveyor) -> Iterator[ProductionReport | None]:
+    """Make the same as `report`, a row for each None, for who cannot stop for all of it."""
     surveyor.go_on(EVERY)
-    supervisor, moments = surveyor.supervisor, surveyor.history.moments
+    moments = list(surveyor.history.moments)
+    counted = "requests" if surveyor.history.counts_requests else "sessions"
+    rows: list[ProductionRow] = []
+    for name in dict.fromkeys(name for moment in moments for name in moment.figures):
+        rows.append(_row(moments, *name))
+        yield None
+    rows.sort(key=lambda row: (RANK[row.verdict], -row.orphans, -row.slope, -row.count))
+    verdicts = [row.verdict for row in rows if row.verdict is not None]
+    if moments:
+        rows.append(_memory(moments))
     first, last = (moments[0], moments[-1]) if moments else (None, None)
-    rows = _rows(moments) if moments else []
-    reasons = dict(supervisor.statistics().closed_by_reason)
+    supervisor = surveyor.supervisor
+    reasons = supervisor.statistics().closed_by_reason
     ended = sum(reasons.values())
     automatic = sum(number for reason, number in reasons.items() if reason.automatic)
-    return ProductionReport(
+    yield ProductionReport(
         supervisor=supervisor.name,
         at=time(),
-        verdict=_overall(rows),
+        verdict=min(verdicts, key=RANK.__getitem__, default=Growth.WARMING_UP),
         rows=tuple(rows),
         requests=last.requests - first.requests if first and last else 0,
-        counted="requests" if surveyor.history.counts_requests else "sessions",
+        counted=counted,
         seconds=last.at - first.at if first and last else 0.0,
         samples=len(moments),
         live=last.live if last else len(supervisor),
@@ -213,35 +230,24 @@ def report(surveyor: Surveyor) -> ProductionReport:
     )
 
 
-def _overall(rows: list[ProductionRow]) -> Growth:
-    verdicts = [row.verdict for row in rows if row.verdict is not None]
-    return min(verdicts, key=RANK.__getitem__, default=Growth.WARMING_UP)
-
-
-def _rows(moments: list[Moment]) -> list[ProductionRow]:
-    """Return a row for each name, the worst first."""
-    names = dict.fromkeys(name for moment in moments for name in moment.figures)
-    rows = [_row(moments, *name) for name in names]
-    rows.sort(key=lambda row: (RANK[row.verdict], -row.orphans, -row.slope, -row.count))
+def _memory(moments: list[Moment]) -> ProductionRow:
+    """Return the row of the process, which is only shown."""
     values = [float(moment.rss) for moment in moments]
     found = _slope(moments, values)
-    rows.append(
-        ProductionRow(
-            name="resident memory",
-            kind="process",
-            unit="bytes",
-            count=moments[-1].rss,
-            unbounded=0,
-            orphans=0,
-            slope=found.value,
-            low=_finite(found.low),
-            high=_finite(found.high),
-            verdict=None,
-            since=None,
-            values=tuple(_thinned(values)),
-        )
+    return ProductionRow(
+        name="resident memory",
+        kind="process",
+        unit="bytes",
+        count=moments[-1].rss,
+        unbounded=0,
+        orphans=0,
+        slope=found.value,
+        low=_finite(found.low),
+        high=_finite(found.high),
+        verdict=None,
+        since=None,
+        values=tuple(_thinned(values)),
     )
-    return rows
 
 
 def _row(moments: list[Moment], kind: str, name: str) -> ProductionRow:

@@ -78,8 +78,8 @@ gone, and {report.unbounded:,} without a deadline. {share} Made at {_moment(repo
 {report.samples} surveys.</p>
 <h2>What there is, and how it grows</h2>
 <p class="soft">Growth is the Theil-Sen slope per 1000 {report.counted}, with its 99 % interval.
-What a deadline ends is bounded, however it grows with the traffic; what only a holder can end is judged
-by its growth; orphans are leaks. Memory is shown, and never decides.</p>
+What a deadline ends is bounded, however it grows with the traffic; what only a holder can end is
+judged by its growth; orphans are leaks. Memory is shown, and never decides.</p>
 <div class="wide" tabindex="0"><table><thead><tr><th>verdict</th><th>what</th>
 <th class="figure">now</th><th class="figure">orphans</th>
 <th class="figure">per 1000 {report.counted}</th><th class="figure">99 % interval</th>
