@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LOADED: Final = "loaded"
+LOADED: Final = "loaded"
 
 
 class Load(OwnedTask, Flight):
@@ -34,7 +34,7 @@ class Load(OwnedTask, Flight):
     async def run(self, session: Session, factory: Callable[[], Awaitable[Any]]) -> None:
         """Load, and hand the value to the session and all waiters at once."""
         value = await self.make(factory)
-        loaded = session._slot(_LOADED, dict)
+        loaded = session._slot(LOADED, dict)
         if loaded.get(self.key) is self:
             loaded[self.key] = value
         self.land(value)
@@ -47,7 +47,7 @@ class Load(OwnedTask, Flight):
         cancelled: bool,  # noqa: ARG002 - as of every owned task
     ) -> None:
         """Tell the waiters; nothing is left for the session to hear."""
-        loaded = session._slots.get(_LOADED, {})
+        loaded = session._slots.get(LOADED, {})
         if loaded.get(self.key) is self:
             del loaded[self.key]
         if session._end is not None:
@@ -62,7 +62,7 @@ class Load(OwnedTask, Flight):
         session = self._session
         if session is None:
             return
-        loaded = session._slots.get(_LOADED, {})
+        loaded = session._slots.get(LOADED, {})
         if loaded.get(self.key) is self:
             del loaded[self.key]
             self.cancel()
@@ -70,7 +70,7 @@ class Load(OwnedTask, Flight):
 
 async def load(session: Session, key: Hashable, factory: Callable[[], Awaitable[T]]) -> T:
     """Return the value of *key* in *session*, joining a load that is under way."""
-    loaded = session._slot(_LOADED, dict)
+    loaded = session._slot(LOADED, dict)
     found: Any = loaded.get(key, loaded)
     if found is loaded:
         found = loaded[key] = Load(session, key, factory)

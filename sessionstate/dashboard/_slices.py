@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Final, TypeVar
 
 SLICE: Final = 0.0005  # seconds
-BATCH: Final = 256  # sessions between two looks at the clock
+BATCH: Final = 512  # sessions between two looks at the clock
 
 T = TypeVar("T")
 

@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import chain, islice
 from math import inf
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from sessionstate import SessionState
+from sessionstate._belongings import LOCK, VARS
+from sessionstate._loading import LOADED
+from sessionstate._traces import TRACE
+from sessionstate._waiting import WAITERS
 
 from ._slices import batches
 from ._source import ROWS, Page, Query, Row, Sort, State
@@ -25,19 +29,25 @@ from ._source import ROWS, Page, Query, Row, Sort, State
 if TYPE_CHECKING:
     from sessionstate import Session, Supervisor
 
+OURS: Final = (LOADED, LOCK, TRACE, VARS, WAITERS)
+"""Slots that are neither a map's nor a variable's."""
+AT_ONCE: Final = 25
+"""Rows between two turns of others."""
 KEPT: Final = 16
 """Queries whose answers are kept."""
 LEAST: Final = 0.9
 """Seconds that an answer is good for, at least; and 20 times what it cost."""
 SHARE: Final = 20
 
-_slots = attrgetter("_slots")
-_first = itemgetter(0)
-
 
 def entries_of(session: Session) -> int:
     """Return how many values *session* keeps in maps and variables."""
-    return sum("\x00" in key for key in session._slots)
+    slots = session._slots
+    found = len(slots)
+    for key in OURS:
+        if key in slots:
+            found -= 1
+    return found
 
 
 def resources_of(session: Session) -> int:
@@ -55,15 +65,50 @@ def _deadline(session: Session) -> float:
     return session._due() if session._end is None else -inf
 
 
-KEYS: Final[dict[Sort, Callable[[Session], float]]] = {
-    # The highest first is what "desc" means: the oldest, the one idle longest.
-    "age": lambda session: -session.opened_at,
-    "idle": lambda session: -session.last_used,
-    "deadline": _deadline,
-    "entries": entries_of,
-    "resources": resources_of,
-    "weight": attrgetter("weight"),
+KEYS: Final[dict[Sort, tuple[Callable[[Session], float], bool]]] = {
+    "age": (attrgetter("opened_at"), False),
+    "idle": (attrgetter("last_used"), False),
+    "deadline": (_deadline, True),
+    "entries": (entries_of, True),
+    "resources": (resources_of, True),
+    "weight": (attrgetter("weight"), True),
 }
+"""What is compared, and whether more of that is more of what is shown."""
+
+
+class Search:
+    """What a query looks for: the whole id, or part of what is shown."""
+
+    def __init__(self, query: Query, redact: Callable[[str], str]) -> None:
+        self._state = query.state
+        self._text = query.search
+        self._folded = query.search.casefold()
+        self._redact = redact
+        self._places: dict[tuple[int, int], bool] = {}
+
+    def fitting(self, batch: Sequence[Session]) -> list[Session]:
+        """Return those of *batch* that fit."""
+        if self._state in ("open", "idle"):
+            held = self._state == "open"
+            batch = [each for each in batch if bool(each._holders) is held]
+        return [each for each in batch if self._fits(each)] if self._text else list(batch)
+
+    def _fits(self, session: Session) -> bool:
+        folded = self._folded
+        return (
+            folded in self._redact(session.id).casefold()
+            or session.id == self._text
+            or self._place_fits(session)
+            or (session.group is not None and folded in session.group.casefold())
+        )
+
+    def _place_fits(self, session: Session) -> bool:
+        """Tell whether the place that opened it fits: of each place, that is asked once."""
+        place = id(session._code), session._lasti
+        found = self._places.get(place)
+        if found is None:
+            found = self._places[place] = self._folded in session.opened_where.casefold()
+        return found
 
 
 class Answer:
@@ -100,21 +145,23 @@ class Table:
         answer = await self._answer(query)
         pages = max(1, -(-answer.matching // ROWS))
         number = min(query.page, pages)
-        now = self._supervisor._clock()
+        rows: list[Row] = []
+        for made, session in enumerate(await answer.page(number), 1):
+            if session.state is not SessionState.CLOSED:
+                rows.append(self._row(session, self._supervisor._clock()))
+            if made % AT_ONCE == 0:
+                await asyncio.sleep(0)
         return Page(
             total=len(self._supervisor),
             matching=answer.matching,
             page=number,
             pages=pages,
-            rows=[
-                self._row(session, now)
-                for session in await answer.page(number)
-                if session.state is not SessionState.CLOSED
-            ],
+            rows=rows,
         )
 
     async def _answer(self, query: Query) -> Answer:
-        key = (query.sort, query.order, query.search, query.state)
+        whole = query.sort != "age" or query.search or query.state in ("open", "idle")
+        key = (query.sort, query.order, query.search, query.state, None if whole else query.page)
         began = perf_counter()
         answer = self._answers.pop(key, None)
         if answer is None or began >= answer.until:
@@ -128,45 +175,24 @@ class Table:
 
     async def _look(self, query: Query) -> tuple[Iterable[Session], int]:
         """Return the sessions that fit, in order, and how many they are."""
-        closing = query.state == "closing"
-        whole = self._supervisor._closing if closing else self._supervisor._live
-        # The newest last, as they were opened: sorted by age already.
+        supervisor = self._supervisor
+        whole = supervisor._closing if query.state == "closing" else supervisor._live
+        if query.sort == "age" and not query.search and query.state in (None, "closing"):
+            # As they were opened: nothing has to be looked at but what will be shown.
+            first = whole.values() if query.order == "desc" else reversed(whole.values())
+            return list(islice(first, query.page * ROWS)), len(whole)
         sessions: Sequence[Session] = list(whole.values())
-        backwards = query.order == "asc"
         if query.search or query.state in ("open", "idle"):
-            fits = [await self._fitting(batch, query) async for batch in batches(sessions)]
+            search = Search(query, self._redact)
+            fits = [search.fitting(batch) async for batch in batches(sessions)]
             sessions = list(chain.from_iterable(fits))
         if query.sort == "age":
-            return (reversed(sessions) if backwards else sessions), len(sessions)
-        key = KEYS[query.sort]
-        descending = not backwards
-        if query.sort == "idle":  # by when it was last used, the other way round
-            key, descending = attrgetter("last_used"), backwards
-        runs: list[list[tuple[float, Session]]] = []
-        async for batch in batches(sessions):
-            run = list(zip(map(key, batch), batch, strict=True))
-            run.sort(key=_first, reverse=descending)
-            runs.append(run)
-        merged = merge(*runs, key=_first, reverse=descending)
-        return (session for _, session in merged), len(sessions)
-
-    async def _fitting(self, batch: Sequence[Session], query: Query) -> list[Session]:
-        if query.state in ("open", "idle"):
-            held = query.state == "open"
-            batch = [each for each in batch if bool(each._holders) is held]
-        if not query.search:
-            return list(batch)
-        text = query.search
-        return [each for each in batch if self._has(each, text, text.casefold())]
-
-    def _has(self, session: Session, text: str, folded: str) -> bool:
-        """Tell whether *text* is the id, or part of what is shown."""
-        return (
-            session.id == text
-            or folded in self._redact(session.id).casefold()
-            or (session.group is not None and folded in session.group.casefold())
-            or folded in session.opened_where.casefold()
-        )
+            return sessions if query.order == "desc" else reversed(sessions), len(sessions)
+        key, descending = KEYS[query.sort]
+        descending = descending is (query.order == "desc")
+        # Keys are not kept: a tuple for each of all sessions would wake the garbage collector.
+        runs = [sorted(each, key=key, reverse=descending) async for each in batches(sessions)]
+        return merge(*runs, key=key, reverse=descending), len(sessions)
 
     def _row(self, session: Session, now: float) -> Row:
         return Row(
