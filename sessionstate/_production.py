@@ -17,7 +17,7 @@ from math import inf, isfinite
 from time import time
 from typing import TYPE_CHECKING, Final
 
-from ._production_page import page
+from ._production_page import amount, page, shown
 from ._slopes import Slope, slope_over
 from ._spans import span
 
@@ -140,7 +140,7 @@ class ProductionReport:
         seen = f"{self.requests} {self.counted} in {span(self.seconds)}"
         match self.verdict:
             case Growth.LEAK:
-                names = ", ".join(f"{row.kind} {row.name}" for row in self.leaks[:3])
+                names = ", ".join(f"{row.kind} {shown(row.name)}" for row in self.leaks[:3])
                 more = f" and {len(self.leaks) - 3} more" if len(self.leaks) > 3 else ""  # noqa: PLR2004
                 return f"leak: {names}{more}; seen over {seen}"
             case Growth.BOUNDED:
@@ -158,9 +158,10 @@ class ProductionReport:
         for row in self.rows:
             word = row.verdict or "shown"
             orphans = f", {row.orphans} orphans" if row.orphans else ""
+            unit = "" if row.unit == "bytes" else f" {row.unit}"
             lines.append(
-                f"  {word:12} {row.kind} {row.name}: {row.count} {row.unit}{orphans}, "
-                f"{row.slope:+.3g} per 1000 {self.counted}"
+                f"  {word:12} {row.kind} {shown(row.name)}: {amount(row.count, row.unit)}{unit}"
+                f"{orphans}, {amount(row.slope, row.unit, '+')} per 1000 {self.counted}"
             )
         return "\n".join(lines)
 
@@ -216,7 +217,7 @@ def report_in_steps(surveyor: Surveyor) -> Iterator[ProductionReport | None]:
     yield ProductionReport(
         supervisor=supervisor.name,
         at=time(),
-        verdict=min(verdicts, key=RANK.__getitem__, default=Growth.WARMING_UP),
+        verdict=min(verdicts, key=RANK.__getitem__, default=_of_nothing(len(moments))),
         rows=tuple(rows),
         requests=last.requests - first.requests if first and last else 0,
         counted=counted,
@@ -286,13 +287,18 @@ def _row(moments: list[Moment], kind: str, name: str) -> ProductionRow:
     )
 
 
+def _of_nothing(samples: int) -> Growth:
+    """Judge a supervisor that never had a session."""
+    return Growth.WARMING_UP if samples < FEWEST else Growth.BOUNDED
+
+
 def _judge(found: Slope, samples: int) -> Growth:
     """Judge what nothing but a holder ends."""
     if samples < FEWEST:
         return Growth.WARMING_UP
     if found.low > 0 and min(found.halves) > 0:
         return Growth.LEAK
-    return Growth.BOUNDED if found.halves[1] <= 0 else Growth.INCONCLUSIVE
+    return Growth.INCONCLUSIVE if found.low > 0 or found.late > 0 else Growth.BOUNDED
 
 
 def _grown_since(moments: list[Moment], values: list[float]) -> float:

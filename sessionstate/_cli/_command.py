@@ -4,6 +4,8 @@ The group of commands that `sessionstate` consists of.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +21,7 @@ MOST = 100_000
 LATER: Final = {
     "audit": "sessionstate._cli._audit",
     "leakcheck": "sessionstate._cli._leakcheck",
+    "top": "sessionstate._cli._top",
 }
 """Commands by their modules, which take long to import."""
 
@@ -93,7 +96,21 @@ def main() -> None:
     hidden=True,
     help="Plant a leak in the server that uses sessionstate, to see the check find it.",
 )
-def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | None) -> None:
+@click.option(
+    "--dashboard",
+    is_flag=True,
+    help="Only the server with sessionstate, with clients that keep coming, and its live page in "
+    "the browser; Ctrl-C ends it.",
+)
+def demo(
+    sessions: int,
+    seed: int,
+    output: Path,
+    *,
+    as_json: bool,
+    plant: str | None,
+    dashboard: bool,
+) -> None:
     """
     Hold the same conversations with two chat servers, and show what each has left.
 
@@ -110,6 +127,9 @@ def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | 
         require("websockets", "rich", "pyee", extra="demo", who="sessionstate demo")
     except ImportError as error:
         raise CannotRunError(str(error)) from error
+    if dashboard:
+        _show(sessions, seed, plant)
+        return
     from sessionstate._cli.demo.stage import run  # noqa: PLC0415
 
     try:
@@ -121,3 +141,32 @@ def demo(sessions: int, seed: int, output: Path, *, as_json: bool, plant: str | 
         raise CannotRunError(f"the demo could not run: {error}") from error
     if not clean:
         raise click.exceptions.Exit(1)
+
+
+def _show(sessions: int, seed: int, plant: str | None) -> None:
+    """
+    Show the live page until interrupted.
+    """
+    try:
+        require(
+            "starlette", "uvicorn", "sse_starlette", extra="dashboard", who="the demo's live page"
+        )
+    except ImportError as error:
+        raise CannotRunError(str(error)) from error
+    from sessionstate._cli.demo.show import show  # noqa: PLC0415
+
+    try:
+        show(sessions=sessions, seed=seed, plant=plant, announce=_open)
+    except KeyboardInterrupt:
+        click.echo("ended", err=True)
+    except (RuntimeError, OSError) as error:
+        raise CannotRunError(f"the demo could not run: {error}") from error
+
+
+def _open(address: str) -> None:
+    """
+    Tell where the page is, and open it where there is a screen.
+    """
+    click.echo(f"the live page: {address}\nCtrl-C ends it", err=True)
+    if sys.platform in ("win32", "darwin") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        click.launch(address)

@@ -61,6 +61,16 @@ class Watcher:
         self._progress.stop_task(self._task)
 
 
+class Unseen(Watcher):
+    """
+    A bar of which nothing is shown.
+    """
+
+    def __init__(self) -> None:
+        progress = Progress(disable=True)
+        super().__init__(progress, progress.add_task(""))
+
+
 class Bars:
     """
     One bar for each server, one after the other.

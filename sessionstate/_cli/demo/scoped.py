@@ -71,6 +71,7 @@ async def handle(id: str, socket: ServerConnection) -> None:
         await s.get_or_create("begun", partial(begin, s))
         async for message in socket:
             s.touch()
+            s.supervisor.count_request()  # what grows is told per 1000 of them
             prompt = str(message)
             if prompt == Errand.TOOL:
                 await run_tool(s)

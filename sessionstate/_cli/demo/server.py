@@ -12,7 +12,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from importlib import import_module
 from traceback import format_exc
 from typing import Protocol, cast
@@ -21,7 +21,7 @@ import psutil
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from sessionstate import SessionClosed, run
+from sessionstate import SessionClosed, current_supervisor, run
 from sessionstate._cli.demo import tools, webhooks
 from sessionstate._cli.demo.channel import Line
 from sessionstate._cli.demo.holdings import (
@@ -114,6 +114,8 @@ class Front:
         self._process = psutil.Process()
         self._began = 0.0
         self._tasks_before = 0
+        self.shown = AsyncExitStack()
+        """What shows the live page, if somebody wants it."""
 
     async def serve(self, socket: ServerConnection) -> None:
         """
@@ -210,6 +212,16 @@ class Front:
             await asyncio.sleep(SAMPLE_EVERY)
             self._line.send(sample=self.sample())
 
+    async def _show(self) -> None:
+        """
+        Serve the live page as long as the program runs, and tell where.
+        """
+        from sessionstate.dashboard import serve_dashboard  # noqa: PLC0415 - takes memory
+
+        shown = serve_dashboard(current_supervisor(), allow_close=True)
+        page = await self.shown.enter_async_context(shown)
+        self._line.send(shown_at=page.login_url)
+
     async def obey(self) -> None:
         """
         Do what the demo says, until it says stop or is gone.
@@ -223,6 +235,8 @@ class Front:
             elif command["do"] == "begin":
                 self.begin()
                 line.send(begun=self.sample())
+            elif command["do"] == "show":
+                await self._show()
             elif command["do"] == "settle":
                 await asyncio.sleep(command["seconds"])
                 line.send(census=self.census())
@@ -242,6 +256,7 @@ async def main(name: str, leak: str | None) -> None:
     front = Front(chat, line)
     async with (
         chat.lifespan(),
+        front.shown,
         serve(
             front.serve,
             "127.0.0.1",

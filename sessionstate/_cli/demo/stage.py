@@ -104,6 +104,25 @@ class Run:
         for one in doomed:
             self.ended(one)
 
+    async def send_all(
+        self,
+        crowd: list[Child],
+        conversations: list[Conversation],
+        hook_port: int,
+        hooks: list[Webhook],
+    ) -> Deliveries:
+        """
+        Have all *conversations*, and send the webhooks meanwhile.
+        """
+        lasting = [one for one in conversations if one.ending is not Ending.KILLED]
+        async with asyncio.TaskGroup() as traffic:
+            sender = traffic.create_task(webhooks.send_all(hook_port, hooks))
+            for number, clients in enumerate(crowd):
+                traffic.create_task(self.work(clients, lasting[number :: len(crowd)]))
+            for doomed in victims(conversations):
+                traffic.create_task(self.kill(doomed))
+        return sender.result()
+
     async def _talk(
         self,
         clients: Child,
@@ -130,14 +149,14 @@ class Run:
 
 
 @asynccontextmanager
-async def workers(conversations: list[Conversation]) -> AsyncGenerator[list[Child]]:
+async def workers(conversations: int) -> AsyncGenerator[list[Child]]:
     """
     Start the client processes that live through a run.
     """
     async with AsyncExitStack() as stack:
         started = [
             await stack.enter_async_context(Child("sessionstate._cli.demo.clients"))
-            for _ in range(min(WORKERS, len(conversations)))
+            for _ in range(min(WORKERS, conversations))
         ]
         for clients in started:
             await clients.expect("ready")
@@ -154,10 +173,9 @@ async def stage(
     """
     Send it all to the server called *name*, let every deadline pass, and count.
     """
-    lasting = [one for one in conversations if one.ending is not Ending.KILLED]
     async with (
         Child("sessionstate._cli.demo.server", MODULES[name], *leak) as server,
-        workers(lasting) as crowd,
+        workers(len(conversations)) as crowd,
     ):
         ports = await server.expect("port")
         run = Run(server, f"ws://127.0.0.1:{ports['port']}", watcher)
@@ -166,12 +184,7 @@ async def stage(
         begun = time.monotonic()
         async with asyncio.TaskGroup() as group:
             following = group.create_task(run.follow())
-            async with asyncio.TaskGroup() as traffic:
-                sender = traffic.create_task(webhooks.send_all(ports["hook_port"], hooks))
-                for number, clients in enumerate(crowd):
-                    traffic.create_task(run.work(clients, lasting[number :: len(crowd)]))
-                for doomed in victims(conversations):
-                    traffic.create_task(run.kill(doomed))
+            deliveries = await run.send_all(crowd, conversations, ports["hook_port"], hooks)
             traffic_seconds = time.monotonic() - begun
             watcher.settles()
             server.send(do="settle", seconds=SETTLE)
@@ -187,7 +200,7 @@ async def stage(
         run,
         census,
         conversations,
-        deliveries=sender.result(),
+        deliveries=deliveries,
         traffic_seconds=traffic_seconds,
     )
 
