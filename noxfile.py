@@ -17,7 +17,9 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
-nox.options.sessions = ["tests", "lint", "typing", "docs", "examples", "audit", "wheel"]
+nox.options.sessions = [
+    "tests", "lint", "typing", "docs", "examples", "audit", "browser", "wheel",
+]  # fmt: skip
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
@@ -63,10 +65,13 @@ NEWEST = next((v for v in reversed(SUPPORTED) if v in INTERPRETERS), AT_HAND)
 PROGRAMS = ("cli", "demo", "examples", "servers")
 """What the tests are about that run programs."""
 
-EXTRAS = "demo,examples,audit-fix"
+EXTRAS = "demo,examples,audit-fix,dashboard,otel,prometheus,top"
 """What the suite is run with."""
 
-LONG = ("audit", "explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
+APART = ("audit", "dashboard", "observability", "top")
+"""What has folders of its own: the parts that are built on the public face."""
+
+LONG = (*APART, "explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
 """What the tests are about that take long, and differ little from one interpreter to the next."""
 
 
@@ -185,11 +190,26 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """
+    The live page in a real Chromium, which is installed where Debian's packages can be.
+    """
+    install(session, "test", extras="dashboard,demo")
+    if not shutil.which("chromium") and shutil.which("apt-get") and os.geteuid() == 0:
+        session.run("apt-get", "update", external=True, silent=True, success_codes=[0, 100])
+        session.run(
+            "apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core",
+            external=True, silent=True, success_codes=[0, 100],
+        )  # fmt: skip
+    session.run("pytest", "tests/dashboard", "-k", "page", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """
     What things cost, as ratios to their references. Never a test: nothing fails by being slow.
     """
-    install(session, "bench")
+    install(session, "bench", extras="otel,prometheus")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 

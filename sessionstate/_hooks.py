@@ -28,7 +28,6 @@ class Hooks:
     if TYPE_CHECKING:
         _admission: Admission
         _observers: Observers
-        _requests: int
         _surveyor: Surveyor
 
         def _check_loop(self) -> None: ...
@@ -80,22 +79,6 @@ class Hooks:
             A handle with ``cancel()``.
         """
         return self._observers.observe(observer)
-
-    def count_request(self, number: int = 1, /) -> None:
-        """
-        Count a request of the program: what grows is told per 1000 of them.
-
-        It costs one addition, and may be called for whatever the program does again and again. It
-        belongs to the loop's thread.
-        """
-        self._requests += number
-
-    @property
-    def requests(self) -> int:
-        """
-        How many requests were counted.
-        """
-        return self._requests
 
     def keep_surveying(self, every: Seconds = 10.0) -> Surveying:
         """

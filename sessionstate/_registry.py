@@ -213,6 +213,22 @@ class Registry(Hooks, Mapping[str, Session]):
             weight=self._bounds.weight.total,
         )
 
+    def count_request(self, number: int = 1, /) -> None:
+        """
+        Count a request of the program: what grows is told per 1000 of them.
+
+        It costs one addition, and may be called for whatever the program does again and again. It
+        belongs to the loop's thread.
+        """
+        self._requests += number
+
+    @property
+    def requests(self) -> int:
+        """
+        How many requests were counted.
+        """
+        return self._requests
+
     def dump(self) -> str:
         """
         Return one text that tells for each session why it is still there.

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable
 from tests.benchmarks.blocks import attach, callback, session
 from tests.benchmarks.cleanup import async_callback, async_cm
 from tests.benchmarks.containers import containers, lru, replay
+from tests.benchmarks.familiar import familiar
 from tests.benchmarks.growth import growth
 from tests.benchmarks.lookups import map_read, touch, var_get
 from tests.benchmarks.measure import Figure, Plan
 from tests.benchmarks.memory import memory
+from tests.benchmarks.metrics import metrics
 from tests.benchmarks.pause import pause
 from tests.benchmarks.storm import storm
 from tests.benchmarks.tracing import tracing
@@ -27,6 +29,7 @@ SMALL: dict[str, Row] = {
     "map-read": map_read,
     "var-get": var_get,
     "tracing": tracing,
+    "familiar": familiar,
 }
 BIG: dict[str, Row] = {
     "memory": memory,
@@ -36,5 +39,6 @@ BIG: dict[str, Row] = {
     "containers": containers,
     "lru": lru,
     "replay": replay,
+    "metrics": metrics,
 }
 ROWS: dict[str, Row] = {**SMALL, **BIG}

@@ -1,0 +1,38 @@
+"""Counts requests, so that growth can be told per 1000 of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from sessionstate import Supervisor
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+COUNTED: Final = ("http", "websocket")
+
+
+class RequestCounter:
+    """
+    ASGI middleware that counts each request and each websocket with `Supervisor.count_request`.
+
+    Args:
+        app: The application around which it stands.
+        supervisor: Whose requests they are.
+
+    .. versionadded:: 0.1
+    """
+
+    def __init__(self, app: App, supervisor: Supervisor) -> None:
+        self._app = app
+        self._supervisor = supervisor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in COUNTED:
+            self._supervisor.count_request()
+        await self._app(scope, receive, send)
