@@ -1,0 +1,102 @@
+"""The stream of updates: a few at once, and none that outlives its client or the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from math import inf
+from typing import Final
+
+import anyio
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from ._answers import HEADERS, refusal
+from ._requests import as_json
+from ._source import Source
+
+MOST: Final = 8
+"""Streams at once."""
+PING: Final = 15
+"""Seconds between the comments that keep proxies from closing a quiet stream."""
+PATIENCE: Final = 30.0
+"""Seconds for a client to take what it was sent."""
+PAUSE: Final = 1.0
+"""Seconds at least from one update to the same again, which says that the loop is blocked."""
+AGAIN: Final = "5"
+"""Seconds after which one that was refused may ask again."""
+
+
+class Streams:
+    """
+    The open streams of one app. It is itself the ASGI app that opens another.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._open = 0
+        self._closed = False
+        self._waits: dict[anyio.CancelScope, None] = {}
+
+    def close(self) -> None:
+        """
+        End all streams, and refuse new ones.
+        """
+        self._closed = True
+        for wait in list(self._waits):
+            wait.cancel()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Send updates until the client is gone or `close` was called.
+        """
+        request = Request(scope)
+        if scope["method"] == "HEAD":
+            await Response(media_type="text/event-stream")(scope, receive, send)
+        elif self._closed:
+            answer = refusal(request, 503, "this page is being stopped", {"retry-after": AGAIN})
+            await answer(scope, receive, send)
+        elif self._open >= MOST:
+            message = f"{MOST} streams are open already, which is the most: close a tab"
+            await refusal(request, 503, message, {"retry-after": AGAIN})(scope, receive, send)
+        else:
+            self._open += 1
+            try:
+                await self._stream(scope, receive, send)
+            finally:
+                self._open -= 1
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def send_in_time(message: Message) -> None:
+            # A client that does not read would keep its place for ever.
+            patience.deadline = loop.time() + PATIENCE
+            await send(message)
+            patience.deadline = inf
+
+        response = EventSourceResponse(self._updates(), ping=PING, headers=HEADERS)
+        with anyio.CancelScope() as patience:
+            await response(scope, receive, send_in_time)
+
+    async def _updates(self) -> AsyncIterator[ServerSentEvent]:
+        loop = asyncio.get_running_loop()
+        overview = await self._source.overview()
+        while True:
+            number = overview["number"]
+            yield ServerSentEvent(as_json(overview), event="update", id=str(number))
+            if self._closed:
+                return
+            earliest = loop.time() + PAUSE
+            with anyio.CancelScope() as wait:
+                self._waits[wait] = None
+                try:
+                    overview = await self._source.overview(number)
+                    if overview["number"] <= number:  # there will be no newer one, or not soon
+                        await anyio.sleep(earliest - loop.time())
+                finally:
+                    del self._waits[wait]
+            if wait.cancel_called:
+                return
