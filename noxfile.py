@@ -62,7 +62,7 @@ INTERPRETERS = [AT_HAND, *(v for v in SUPPORTED if v != AT_HAND and is_installed
 NEWEST = next((v for v in reversed(SUPPORTED) if v in INTERPRETERS), AT_HAND)
 
 
-PROGRAMS = ("cli", "demo", "examples", "servers")
+PROGRAMS = ("cli", "demo", "documentation_servers", "examples", "servers")
 """What the tests are about that run programs."""
 
 EXTRAS = "demo,examples,audit-fix,dashboard,otel,prometheus,top"

@@ -31,6 +31,7 @@ NEEDED = {
     "live-page.md": ("fastapi", "httpx", "sse_starlette", "uvicorn"),
     "fastapi.md": ("fastapi", "httpx", "uvicorn", "websockets"),
     "monitoring.md": ("opentelemetry.sdk", "prometheus_client"),
+    "tutorial.md": ("sse_starlette", "uvicorn"),
     "servers.md": ("uvicorn",),
 }
 """What the blocks of some pages import that only an extra brings."""

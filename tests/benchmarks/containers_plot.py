@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.containers import OPERATIONS
+from tests.benchmarks.svg import panels
 
 OURS = "ExpiringMap"
 SIZES = ("1,000", "100,000")
@@ -49,41 +50,19 @@ def table(found: dict[str, Rows]) -> None:
             print(f"| {peer} | " + " | ".join(f"{costs[name]:,.0f}" for name in OPERATIONS) + " |")
 
 
-def plot(found: dict[str, Rows], file: Path) -> None:
+def plot(found: dict[str, Rows]) -> str:
     """
-    Draw one panel for each size, and in it a group of bars for each operation.
+    Draw one panel for each size, and in it a row for each peer.
     """
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "sessionstate"
-    from matplotlib import pyplot as plt
-
-    figure, panels = plt.subplots(len(SIZES), 1, figsize=(9, 8), layout="constrained")
-    names = list(next(iter(found.values())))
-    colours = dict(zip(names, mpl.colormaps["tab20"].colors, strict=False))
-    for panel, (size, peers) in zip(panels, found.items(), strict=True):
-        width = 0.85 / len(names)
-        for number, peer in enumerate(names):
-            places = [place + number * width for place in range(len(OPERATIONS))]
-            heights = [peers.get(peer, {}).get(name, 0) for name in OPERATIONS]
-            ours = peer.startswith(OURS)
-            panel.bar(
-                places,
-                heights,
-                width,
-                label=peer,
-                color=colours[peer],
-                edgecolor="black" if ours else "none",
-                linewidth=1.2,
-            )
-        panel.set_yscale("log")
-        panel.set_ylabel("nanoseconds")
-        panel.set_title(f"{size} entries (less is better)")
-        panel.set_xticks([place + 0.4 for place in range(len(OPERATIONS))], OPERATIONS)
-        panel.grid(axis="y", alpha=0.3)
-    panels[0].legend(ncols=5, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.1))
-    figure.savefig(file, metadata={"Date": None})
+    names = next(iter(found.values()))
+    return panels(
+        "Nanoseconds of each operation, on a scale of powers: less is better",
+        {f"{size} entries": peers for size, peers in found.items()},
+        OPERATIONS,
+        ours=[name for name in names if name.startswith(OURS)],
+        ticks=(20, 100_000),
+        unit="ns",
+    )
 
 
 def main() -> None:
@@ -92,7 +71,7 @@ def main() -> None:
     """
     source, target = map(Path, sys.argv[1:])
     found = rows(json.loads(source.read_text(encoding="utf-8"))["figures"])
-    plot(found, target)
+    target.write_text(plot(found), encoding="utf-8")
     table(found)
 
 
