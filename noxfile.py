@@ -18,7 +18,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.sessions = [
-    "tests", "lint", "typing", "docs", "examples", "audit", "browser", "wheel",
+    "tests", "lint", "typing", "docs", "examples", "audit", "views", "wheel",
 ]  # fmt: skip
 
 PROJECT = nox.project.load_toml("pyproject.toml")
@@ -70,6 +70,9 @@ EXTRAS = "demo,examples,audit-fix,dashboard,otel,prometheus,top"
 
 APART = ("audit", "dashboard", "observability", "top")
 """What has folders of its own: the parts that are built on the public face."""
+
+VIEWS = ("tests/dashboard/test_page*.py", "tests/top")
+"""What is looked at by a browser and in a terminal, in a session of its own."""
 
 LONG = (*APART, "explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
 """What the tests are about that take long, and differ little from one interpreter to the next."""
@@ -190,18 +193,19 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session
-def browser(session: nox.Session) -> None:
+def views(session: nox.Session) -> None:
     """
-    The live page in a real Chromium, which is installed where Debian's packages can be.
+    The live page in a real Chromium, and `sessionstate top` in a terminal.
+
+    Chromium is installed where that is Debian's to do; without one, those tests say why they skip.
     """
-    install(session, "test", extras="dashboard,demo")
-    if not shutil.which("chromium") and shutil.which("apt-get") and os.geteuid() == 0:
-        session.run("apt-get", "update", external=True, silent=True, success_codes=[0, 100])
-        session.run(
-            "apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core",
-            external=True, silent=True, success_codes=[0, 100],
-        )  # fmt: skip
-    session.run("pytest", "tests/dashboard", "-k", "page", *session.posargs)
+    install(session, "test", extras="dashboard,demo,top")
+    if os.name == "posix" and os.geteuid() == 0 and shutil.which("apt-get"):
+        for words in ("update", "install -y --no-install-recommends chromium fonts-dejavu-core"):
+            if not shutil.which("chromium"):
+                apt = ["apt-get", *words.split()]
+                session.run(*apt, external=True, silent=True, success_codes=[0, 100])
+    session.run("pytest", "-n", "2", *VIEWS, *session.posargs)
 
 
 @nox.session
