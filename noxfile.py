@@ -71,8 +71,8 @@ EXTRAS = "demo,examples,audit-fix,dashboard,otel,prometheus,top"
 APART = ("audit", "dashboard", "observability", "top")
 """What has folders of its own: the parts that are built on the public face."""
 
-VIEWS = ("tests/dashboard/test_page*.py", "tests/top")
-"""What is looked at by a browser and in a terminal, in a session of its own."""
+VIEWS = ("dashboard/test_page*.py", "top/test_*.py")
+"""What is seen by a browser and in a terminal: it has a session of its own."""
 
 LONG = (*APART, "explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
 """What the tests are about that take long, and differ little from one interpreter to the next."""
@@ -205,7 +205,8 @@ def views(session: nox.Session) -> None:
             if not shutil.which("chromium"):
                 apt = ["apt-get", *words.split()]
                 session.run(*apt, external=True, silent=True, success_codes=[0, 100])
-    session.run("pytest", "-n", "2", *VIEWS, *session.posargs)
+    seen = [str(path) for pattern in VIEWS for path in sorted(Path("tests").glob(pattern))]
+    session.run("pytest", "-n", "2", *seen, *session.posargs)
 
 
 @nox.session

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sessionstate._cli._extras import require
+from sessionstate._extras import require
 
 if TYPE_CHECKING:
     from sessionstate._cli._command import main

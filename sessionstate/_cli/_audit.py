@@ -25,7 +25,7 @@ from sessionstate._cli._audit_output import (
     write,
 )
 from sessionstate._cli._ends import INTERRUPTED
-from sessionstate._cli._extras import require
+from sessionstate._extras import require
 from sessionstate.audit import _baseline as baselines
 from sessionstate.audit._findings import Confidence, Report
 from sessionstate.audit._rules import RULES

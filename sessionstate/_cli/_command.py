@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from sessionstate._cli._ends import INTERRUPTED, CannotRunError
-from sessionstate._cli._extras import require
+from sessionstate._extras import require
 
 FEWEST = 20
 MOST = 100_000

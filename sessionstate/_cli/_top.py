@@ -14,8 +14,8 @@ import click
 from click.core import ParameterSource
 
 from sessionstate._cli._ends import INTERRUPTED, CannotRunError
-from sessionstate._cli._extras import require
 from sessionstate._cli.top._address import Address, address, checked_token
+from sessionstate._extras import require
 
 if TYPE_CHECKING:
     from sessionstate.dashboard._source import Overview

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sessionstate._cli._extras import require
+from sessionstate._extras import require
 
 if TYPE_CHECKING:
     from ._app import create_app
