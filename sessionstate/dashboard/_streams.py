@@ -95,7 +95,7 @@ class Streams:
                 try:
                     overview = await self._source.overview(number)
                     if overview["number"] <= number:  # there will be no newer one, or not soon
-                        await anyio.sleep(earliest - loop.time())
+                        await anyio.sleep(max(0.0, earliest - loop.time()))
                 finally:
                     del self._waits[wait]
             if wait.cancel_called:
