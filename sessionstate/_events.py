@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ._context import current
@@ -290,9 +291,12 @@ class Observers:
                 logger.exception("an observer failed while it was told of %r", event)
 
     def opened(self, session: Session, took: float) -> None:
-        """Tell that *session* was opened."""
+        """Tell that *session* was opened; raise if an observer ended it at once."""
         if self._streams or self.observations:
+            session._limit = inf  # nothing runs yet, and an observer may look at its deadline
             self._tell(SessionOpened(session.id, session.incarnation, session.opened_at, took))
+            if session._end is not None:
+                raise session._closed_error()
 
     def closing(self, session: Session) -> None:
         """Tell that the end of *session* is decided."""

@@ -80,5 +80,5 @@ class History:
             )
         )
         if len(self.moments) > MOST:
-            del self.moments[::2]
+            del self.moments[1::2]  # the first and the last stay
             self._every *= 2

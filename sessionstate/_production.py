@@ -51,7 +51,7 @@ class Growth(StrEnum):
     BOUNDED = "bounded"
     """Deadlines end all of it, or it does not grow."""
     INCONCLUSIVE = "inconclusive"
-    """It grows, and not evenly: more requests are needed to tell."""
+    """It grows, and not evenly, or there is an orphan that may just be late: later surveys tell."""
     WARMING_UP = "warming up"
     """There are not enough samples yet."""
 
@@ -137,7 +137,7 @@ class ProductionReport:
         """
         Return what was found, in one sentence.
         """
-        seen = f"{self.requests} {self.counted} in {span(self.seconds)}"
+        seen = f"{self.requests:,} {self.counted} in {span(self.seconds)}"
         match self.verdict:
             case Growth.LEAK:
                 names = ", ".join(f"{row.kind} {shown(row.name)}" for row in self.leaks[:3])
@@ -146,8 +146,8 @@ class ProductionReport:
             case Growth.BOUNDED:
                 return f"bounded: nothing is left that a deadline or a holder will not end; {seen}"
             case Growth.INCONCLUSIVE:
-                return f"inconclusive: something grows, and not evenly; seen over {seen}"
-            case Growth.WARMING_UP:
+                return f"inconclusive: something grows unevenly, or is late; seen over {seen}"
+            case _:
                 return f"warming up: {self.samples} of {FEWEST} samples, over {seen}"
 
     def text(self) -> str:
@@ -263,12 +263,11 @@ def _row(moments: list[Moment], kind: str, name: str) -> ProductionRow:
     late = 0
     while late < len(figures) and (each := figures[-1 - late]) is not None and each.orphans:
         late += 1
+    verdict = _judge(found, len(moments)) if any(endless) else Growth.BOUNDED
     if late >= STAYS:
         verdict = Growth.LEAK
-    elif any(endless):
-        verdict = _judge(found, len(moments))
-    else:
-        verdict = Growth.INCONCLUSIVE if late else Growth.BOUNDED
+    elif late and verdict is Growth.BOUNDED:
+        verdict = Growth.INCONCLUSIVE
     grew = verdict in (Growth.LEAK, Growth.INCONCLUSIVE) and not late
     since = moments[-late].at if late else _grown_since(moments, values) if grew else None
     return ProductionRow(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from ._production import ProductionReport, ProductionRow
 
-WIDTH: Final = 220
+WIDTH: Final = 160
 HEIGHT: Final = 40
 KILO: Final = 1024
-BARE: Final = 10_000  # a number up to which there is no need of a prefix
+EXACT: Final = 100  # a number from which on its fraction is not worth a look
 
 STYLE: Final = """
 :root { color-scheme: light dark; --ground: #f3f5f7; --card: #ffffff; --text: #1f2933;
@@ -26,29 +26,34 @@ STYLE: Final = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--text);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 64px; }
+main { max-width: 1160px; margin: 0 auto; padding: 32px 20px 64px; }
 h1 { font-size: 28px; line-height: 1.25; margin: 0 0 8px; overflow-wrap: anywhere; }
 h2 { font-size: 20px; line-height: 1.25; margin: 40px 0 12px; }
 p { margin: 0 0 12px; overflow-wrap: anywhere; }
 .soft { color: var(--soft); font-size: 14px; }
+.kind { color: var(--soft); font-size: 14px; display: block; }
 .leak { color: var(--leak); } .bounded { color: var(--bounded); }
 .inconclusive, .warming { color: var(--inconclusive); } .shown { color: var(--soft); }
 .word { font-weight: 600; white-space: nowrap; }
 .wide { background: var(--card); border: 1px solid var(--line); border-radius: 9px;
   overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: 6px 14px; text-align: left; vertical-align: middle; }
+th, td { padding: 8px 12px; text-align: left; vertical-align: middle; }
+tbody tr + tr td { border-top: 1px solid var(--line); }
+td.name { width: 100%; min-width: 240px; }
+time { white-space: nowrap; }
+td time { white-space: normal; display: block; width: 104px; font-size: 14px; }
 td.figure, th.figure { text-align: right; white-space: nowrap; }
 thead th { border-bottom: 1px solid var(--line); font-size: 14px; }
 td code { overflow-wrap: anywhere; font-size: 0.92em; }
-svg { display: block; width: 220px; height: 40px; }
+svg { display: block; width: 160px; height: 40px; }
 svg polyline { fill: none; stroke: var(--curve); stroke-width: 2; }
 """
 
 
 def page(report: ProductionReport) -> str:
     """Return a whole HTML page."""
-    title = f"{report.supervisor}: {report.verdict}"
+    name = escape(shown(report.supervisor))
     rows = "\n".join(_row(row) for row in report.rows)
     reasons = "\n".join(
         f'<tr><td>{escape(reason)}</td><td class="figure">{number:,}</td></tr>'
@@ -58,32 +63,34 @@ def page(report: ProductionReport) -> str:
     share = (
         "None has ended yet."
         if report.automatic is None
-        else f"{report.automatic:.0%} of those that ended were ended by a limit, not by a goodbye."
+        else f"{100 * report.automatic:.0f} % of those that ended were ended by a limit, "
+        "not by a goodbye."
     )
     word = report.verdict.split()[0]
+    found = report.headline().removeprefix(f"{report.verdict}: ")
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}</title>
+<title>{name}: {report.verdict}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <main>
-<h1>{escape(report.supervisor)}: <span class="{word}">{report.verdict}</span></h1>
-<p>{escape(report.headline())}</p>
+<h1>{name}: <span class="{word}">{report.verdict}</span></h1>
+<p>{escape(found[:1].upper() + found[1:])}</p>
 <p class="soft">{report.live:,} live sessions, {report.orphans:,} of them orphans, which should be
 gone, and {report.unbounded:,} without a deadline. {share} Made at {_moment(report.at)} from
 {report.samples} surveys.</p>
 <h2>What there is, and how it grows</h2>
-<p class="soft">Growth is the Theil-Sen slope per 1000 {report.counted}, with its 99 % interval.
-What a deadline ends is bounded, however it grows with the traffic; what only a holder can end is
-judged by its growth; orphans are leaks. Memory is shown, and never decides.</p>
+<p class="soft">Growth is the Theil-Sen slope per 1000 {report.counted}, with its 99 % interval:
+of what belongs to sessions without a deadline, where there are any, as is the curve. What a
+deadline ends is bounded, however it grows with the traffic; orphans are leaks. Memory is shown,
+and never decides.</p>
 <div class="wide" tabindex="0"><table><thead><tr><th>verdict</th><th>what</th>
 <th class="figure">now</th><th class="figure">orphans</th>
-<th class="figure">per 1000 {report.counted}</th><th class="figure">99 % interval</th>
-<th>since</th><th>samples</th></tr></thead>
+<th class="figure">per 1000 {report.counted}</th><th>since</th><th>samples</th></tr></thead>
 <tbody>
 {rows}
 </tbody></table></div>
@@ -99,33 +106,40 @@ judged by its growth; orphans are leaks. Memory is shown, and never decides.</p>
 """
 
 
+def shown(name: str) -> str:
+    """Return *name* as one line that any terminal and any encoding bears."""
+    return name if name.isprintable() else ascii(name)[1:-1]
+
+
 def _row(row: ProductionRow) -> str:
     verdict = row.verdict or "shown"
     interval = (
         ""
         if row.low is None or row.high is None
-        else f"{_amount(row.low, row.unit, '+')} to {_amount(row.high, row.unit, '+')}"
+        else f"{amount(row.low, row.unit, '+')} to {amount(row.high, row.unit, '+')}"
     )
+    endless = f"{row.unbounded:,} without a deadline" if row.unbounded else ""
     return (
         f'<tr><td class="word {verdict.split()[0]}">{verdict}</td>'
-        f"<td>{row.kind} <code>{escape(row.name)}</code></td>"
-        f'<td class="figure">{_amount(row.count, row.unit)}</td>'
-        f'<td class="figure">{row.orphans:,}</td>'
-        f'<td class="figure">{_amount(row.slope, row.unit, "+")}</td>'
-        f'<td class="figure">{interval}</td>'
+        f'<td class="name"><span class="kind">{row.kind}</span> '
+        f"<code>{escape(shown(row.name))}</code></td>"
+        f'<td class="figure">{amount(row.count, row.unit)} <span class="kind">{endless}</span></td>'
+        f'<td class="figure">{"" if row.verdict is None else f"{row.orphans:,}"}</td>'
+        f'<td class="figure">{amount(row.slope, row.unit, "+")} '
+        f'<span class="kind">{interval}</span></td>'
         f"<td>{'' if row.since is None else _moment(row.since)}</td>"
         f"<td>{_curve(row)}</td></tr>"
     )
 
 
-def _amount(value: float, unit: str, sign: str = "") -> str:
-    if unit != "bytes":
-        return f"{value:{sign},.3g}" if abs(value) < BARE else f"{value:{sign},.0f}"
-    prefixes = ["B", "KiB", "MiB", "GiB"]
+def amount(value: float, unit: str, sign: str = "") -> str:
+    """Return a number for people, in the unit's prefixes if it has any."""
+    prefixes = [" B", " KiB", " MiB", " GiB"] if unit == "bytes" else [""]
     while abs(value) >= KILO and len(prefixes) > 1:
         value /= KILO
         del prefixes[0]
-    return f"{value:{sign}.3g} {prefixes[0]}"
+    number = f"{value:{sign}.3g}" if abs(value) < EXACT else f"{value:{sign},.0f}"
+    return number + prefixes[0]
 
 
 def _moment(at: float) -> str:
@@ -143,7 +157,7 @@ def _curve(row: ProductionRow) -> str:
         f"{apart * number:.1f},{HEIGHT - 4 - (HEIGHT - 8) * (value - least) / high:.1f}"
         for number, value in enumerate(values)
     )
-    told = f"from {_amount(values[0], row.unit)} to {_amount(values[-1], row.unit)} {row.unit}"
+    told = f"from {amount(values[0], row.unit)} to {amount(values[-1], row.unit)} {row.unit}"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
         f'<polyline points="{points}"/></svg>'

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from math import inf
 from operator import attrgetter, methodcaller
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -25,6 +26,7 @@ from ._leaks import GRACE, orphaned
 from ._sites import place
 
 if TYPE_CHECKING:
+    from ._context import Task
     from ._session import Session
     from ._supervisor import Supervisor
 
@@ -55,9 +57,11 @@ class Counted:
     kind: str
     """``slot`` for maps and variables, ``resource``, or ``site``."""
     entries: int
-    """How many there are: values, resources, sessions."""
+    """How many there are: values, resources, sessions; also of those that take too long to
+    close."""
     unbounded: int
-    """How many of them belong to sessions without a deadline: only a holder can end those."""
+    """How many of them belong to sessions without a deadline: only a holder ends those, or whoever
+    asks for it."""
     orphans: int
     """How many of them belong to sessions that should be gone."""
 
@@ -159,8 +163,10 @@ class Surveyor:
         wanted = Surveying(self, seconds("every", every))
         self._wanted[wanted] = None
         if self._underway is None:
-            since = self.supervisor._loop.time() - self._begun
-            self._plan(max(0.0, wanted.every - since) if self.last is not None else 0.0)
+            now = self.supervisor._loop.time()
+            due = max(now, self._begun + wanted.every) if self.last is not None else now
+            if self._timer is None or due < self._planned:
+                self._plan(due - now)
         return wanted
 
     def go_on(self, every: float) -> None:
@@ -197,10 +203,10 @@ class Surveyor:
         """Make a slice, and plan what comes next."""
         self._timer = None
         loop = self.supervisor._loop
+        if loop.time() - self._planned > GRACE:
+            self._plan(GRACE)  # the loop stood still: what is late may be on its way
+            return
         if self._underway is None:
-            if loop.time() - self._planned > GRACE:
-                self._plan(GRACE)  # the loop stood still: what is late may be on its way
-                return
             self._begun = loop.time()
             self._underway = self._survey()
         try:
@@ -220,22 +226,26 @@ class Surveyor:
         supervisor = self.supervisor
         began, worked = supervisor._clock(), 0.0
         all_, unbounded, late = Tally(), Tally(), Tally()
-        left = list(supervisor._live.values())
-        sessions = len(left)
-        orphans = self._still_closing()
+        sessions, orphans = len(supervisor._live), 0
+        left = [*supervisor._live.values(), *supervisor._closing.values()]
         while left:
             until = (start := perf_counter()) + SLICE
-            while left and perf_counter() < until:
+            while True:
                 batch = left[-BATCH:]
                 del left[-BATCH:]
-                all_.add(batch)
-                if endless := [each for each in batch if each._chunk is None]:
+                live = [each for each in batch if each._end is None]
+                all_.add(live)
+                if endless := [each for each in live if each._limit == inf == each._max_age]:
                     unbounded.add(endless)
-                if found := self._orphans(batch, endless):
+                if stuck := self._still_closing(batch):
+                    all_.add(stuck)
+                if found := stuck + self._orphans(live, endless):
                     orphans += len(found)
                     late.add(found)
+                del batch, live, endless, stuck, found  # they may end before this goes on
+                if not left or perf_counter() >= until:
+                    break
             worked += perf_counter() - start
-            del batch
             if left:
                 yield False
         start = perf_counter()
@@ -251,10 +261,13 @@ class Surveyor:
         self.history.add(supervisor, self.last)
         yield True
 
-    def _still_closing(self) -> int:
-        """Count the sessions that take too long to close."""
-        closing = list(self.supervisor._closing.values())
-        return sum(orphaned(each, each._clock()) is not None for each in closing)
+    def _still_closing(self, batch: list[Session]) -> list[Session]:
+        """Return those of *batch* that take too long to close."""
+        if not self.supervisor._closing:
+            return []
+        now = self.supervisor._clock()
+        closing = [each for each in batch if each._ending is not None]
+        return [each for each in closing if orphaned(each, now) is not None]
 
     def _orphans(self, batch: list[Session], endless: list[Session]) -> list[Session]:
         """Return those of *batch* that should be gone; a look at each only where one may be."""
@@ -263,7 +276,8 @@ class Surveyor:
         expiry, bells = supervisor._expiry, supervisor._bells.queue
         earliest = min(expiry.idle.next_tick(), expiry.held.next_tick(), bells.next_tick())
         if earliest >= now - GRACE:
-            tasks = map(_task, chain.from_iterable(filter(None, map(_holders, batch))))
+            holders = chain.from_iterable(filter(None, map(_holders, batch)))
+            tasks: Iterator[Task | None] = map(_task, holders)
             if not any(map(_done, filter(None, tasks))):
                 batch = [each for each in endless if not each._holders]
         return [each for each in batch if orphaned(each, now) is not None]
