@@ -372,7 +372,10 @@ HOOK_FAILED: Final = "an on_error hook failed while it was told of %r in %s"
 
 def raise_later(error: BaseException) -> None:
     """Raise *error* out of the loop: here, it would leave the end of a session half-way."""
-    asyncio.get_running_loop().call_soon(_raise, error)
+    try:
+        asyncio.get_running_loop().call_soon(_raise, error)
+    except RuntimeError:  # the loop is over, and so is the process, soon
+        logger.critical("an observer was interrupted", exc_info=error)
 
 
 def _raise(error: BaseException) -> None:

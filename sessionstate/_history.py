@@ -47,38 +47,55 @@ class History:
         """The oldest first."""
         self.counts_requests = False
         """Whether `Moment.requests` are requests; else they are sessions that were opened."""
+        self.late: dict[tuple[str, str], tuple[int, float]] = {}
+        """Of what has orphans: in how many surveys without a break, and since when."""
+        self._latest: Moment | None = None
         self._known: dict[tuple[str, str], None] = {}
         self._every = 1
         self._skipped = 0
 
+    def all(self) -> list[Moment]:
+        """Return the samples, and the newest one also if it was not kept."""
+        latest = self._latest
+        found = list(self.moments)
+        return found if latest is None or found[-1] is latest else [*found, latest]
+
     def add(self, supervisor: Supervisor, survey: Survey) -> None:
-        """Keep what *survey* found, if its turn has come."""
+        """Take note of what *survey* found, and keep it if its turn has come."""
         if self.counts_requests is not bool(supervisor._requests):
             # A curve over one is none over the other.
             self.counts_requests = bool(supervisor._requests)
             self.moments.clear()
             self._every = 1
-        self._skipped += 1
-        if self._skipped < self._every:
-            return
-        self._skipped = 0
         figures: dict[tuple[str, str], Counted] = {}
         for each in survey.counted:
             name = (each.kind, each.name)
             if name in self._known or len(self._known) < NAMES:
                 self._known[name] = None
                 figures[name] = each
-        self.moments.append(
-            Moment(
-                time(),
-                supervisor._requests or supervisor._number,
-                survey.sessions,
-                sum(each.unbounded for each in survey.counted if each.kind == "site"),
-                survey.orphans,
-                self.rss(),
-                figures,
-            )
+        self._latest = Moment(
+            time(),
+            supervisor._requests or supervisor._number,
+            survey.sessions,
+            sum(each.unbounded for each in survey.counted if each.kind == "site"),
+            survey.orphans,
+            self.rss(),
+            figures,
         )
+        self.follow(self._latest)
+        self._skipped += 1
+        if self._skipped >= self._every or not self.moments:
+            self._skipped = 0
+            self.moments.append(self._latest)
         if len(self.moments) > MOST:
             del self.moments[1::2]  # the first and the last stay
             self._every *= 2
+
+    def follow(self, moment: Moment) -> None:
+        """Take note of which orphans were there before, and which came."""
+        before = self.late
+        self.late = {}
+        for name, each in moment.figures.items():
+            if each.orphans:
+                times, since = before.get(name, (0, moment.at))
+                self.late[name] = times + 1, since

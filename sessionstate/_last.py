@@ -101,6 +101,7 @@ def abandon(supervisor: Supervisor) -> None:
         supervisor._expiry.stop()
         supervisor._bells.stop()
         supervisor._tracer.stop()
+        supervisor._surveyor.stop()
     # All ends are decided before the first callback: none may begin what waits for a loop.
     endings = [(LastEnding(session), session) for session in newest_first]
     for ending, session in endings:

@@ -199,11 +199,12 @@ def report(surveyor: Surveyor) -> ProductionReport:
 def report_in_steps(surveyor: Surveyor) -> Iterator[ProductionReport | None]:
     """Make the same as `report`, a row for each None, for who cannot stop for all of it."""
     surveyor.go_on(EVERY)
-    moments = list(surveyor.history.moments)
-    counted = "requests" if surveyor.history.counts_requests else "sessions"
+    history = surveyor.history
+    moments = history.all()
+    counted = "requests" if history.counts_requests else "sessions"
     rows: list[ProductionRow] = []
     for name in dict.fromkeys(name for moment in moments for name in moment.figures):
-        rows.append(_row(moments, *name))
+        rows.append(_row(moments, *name, *history.late.get(name, (0, None))))
         yield None
     rows.sort(key=lambda row: (RANK[row.verdict], -row.orphans, -row.slope, -row.count))
     verdicts = [row.verdict for row in rows if row.verdict is not None]
@@ -251,7 +252,9 @@ def _memory(moments: list[Moment]) -> ProductionRow:
     )
 
 
-def _row(moments: list[Moment], kind: str, name: str) -> ProductionRow:
+def _row(
+    moments: list[Moment], kind: str, name: str, late: int, since: float | None
+) -> ProductionRow:
     figures = [moment.figures.get((kind, name)) for moment in moments]
     last = figures[-1]
     count, unbounded, orphans = (
@@ -260,16 +263,13 @@ def _row(moments: list[Moment], kind: str, name: str) -> ProductionRow:
     endless = [float(each.unbounded if each else 0) for each in figures]
     values = endless if any(endless) else [float(each.entries if each else 0) for each in figures]
     found = _slope(moments, values)
-    late = 0
-    while late < len(figures) and (each := figures[-1 - late]) is not None and each.orphans:
-        late += 1
     verdict = _judge(found, len(moments)) if any(endless) else Growth.BOUNDED
     if late >= STAYS:
         verdict = Growth.LEAK
     elif late and verdict is Growth.BOUNDED:
         verdict = Growth.INCONCLUSIVE
-    grew = verdict in (Growth.LEAK, Growth.INCONCLUSIVE) and not late
-    since = moments[-late].at if late else _grown_since(moments, values) if grew else None
+    if since is None and verdict in (Growth.LEAK, Growth.INCONCLUSIVE):
+        since = _grown_since(moments, values)
     return ProductionRow(
         name=name,
         kind=KINDS[kind],

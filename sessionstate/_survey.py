@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import chain
 from math import inf
 from operator import attrgetter, methodcaller
+from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -170,8 +171,10 @@ class Surveyor:
         return wanted
 
     def go_on(self, every: float) -> None:
-        """Survey from now on, unless somebody asked for that, or the supervisor is not running."""
-        if not self._wanted and self.supervisor._running:
+        """Survey from now on, unless somebody asked for that; nothing can be begun elsewhere."""
+        supervisor = self.supervisor
+        here = supervisor._running and supervisor._thread == get_ident()
+        if here and not self._wanted:
             self.want(every)
 
     def dismiss(self, wanted: Surveying) -> bool:

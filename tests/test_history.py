@@ -148,3 +148,25 @@ class TestBounded:
         both = entries(1, "task"), Counted("task", "resource", 2, 0, 0)
         history.add(Supervisor(default=False), survey(*both))
         assert list(history.moments[0].figures.values()) == [*both]
+
+
+class TestLatest:
+    def test_the_newest_is_always_there(self, history: History, date: Date) -> None:
+        """
+        The newest survey is there though its sample is not kept, and how long there were orphans.
+        """
+        supervisor = Supervisor()
+        for _ in range(MOST + 1):
+            history.add(supervisor, survey())
+        date.now = 60.0
+        late = Counted("agents", "slot", 1, 0, 1)
+        history.add(supervisor, survey(late, sessions=7))
+        assert history.moments[-1].live == 0
+        assert history.all()[-1].live == 7
+        assert history.late == {("slot", "agents"): (1, 60.0)}
+        date.now = 70.0
+        history.add(supervisor, survey(late, sessions=8))
+        assert history.moments[-1].live == history.all()[-1].live == 8
+        assert history.late == {("slot", "agents"): (2, 60.0)}
+        history.add(supervisor, survey())
+        assert history.late == {}

@@ -21,6 +21,7 @@ from sessionstate import (
     SessionState,
     Supervisor,
 )
+from sessionstate._events import raise_later
 from sessionstate.testing import VirtualClock
 from tests.bodies import noted
 from tests.test_observers import Notes, adopting
@@ -134,3 +135,12 @@ class TestEndsTheSession:
         log.clear()
         async with supervisor.session("a") as s:
             assert s.incarnation == 2
+
+
+class TestWithoutLoop:
+    def test_interrupted(self, caplog: pytest.LogCaptureFixture) -> None:
+        """
+        Where no loop runs any more, an interruption of an observer is told, and nothing is left.
+        """
+        raise_later(KeyboardInterrupt("now"))
+        assert caplog.messages == ["an observer was interrupted"]

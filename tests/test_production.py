@@ -48,6 +48,9 @@ def feed(
     ):
         if number is not None:
             moment.figures[kind, name] = Counted(name, kind, number, endless, late)
+    history.late = {}
+    for moment in history.moments:
+        history.follow(moment)
     return supervisor.leak_report()
 
 

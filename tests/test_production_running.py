@@ -5,12 +5,13 @@ The leak report of supervisors that run: what real sessions make of it.
 from __future__ import annotations
 
 import asyncio
+import threading
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sessionstate import Growth, SessionMap, Supervisor
+from sessionstate import Growth, ProductionReport, SessionMap, Supervisor
 from sessionstate._production import FEWEST
 from tests.test_production import only
 from tests.test_survey import still
@@ -143,3 +144,15 @@ class TestRunning:
         assert only(report).kind == "site"
         hold.set()
         await s.wait_closed()
+
+    async def test_from_another_thread(self, supervisor: Supervisor) -> None:
+        """
+        Asked from another thread, it tells what is known, and begins nothing in the loop.
+        """
+        reports: list[ProductionReport] = []
+        asker = threading.Thread(target=lambda: reports.append(supervisor.leak_report()))
+        asker.start()
+        asker.join()
+        assert [report.samples for report in reports] == [0]
+        await asyncio.sleep(60)
+        assert supervisor.survey is None
