@@ -60,9 +60,10 @@ class Bridge:
                 async with asyncio.timeout(LATE):
                     await self._newer.wait()
             except TimeoutError:
-                if latest is not None and (self.blocked() or not latest["running"]):
+                if latest is not None and (self.blocked() or not self._probe.supervisor._running):
                     break
         found = latest.copy() if after is None else without_history(latest)
+        found["running"] = self._probe.supervisor._running
         found["blocked"] = self.blocked()
         return found
 
@@ -100,10 +101,16 @@ class Bridge:
 
     async def _ask(self, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Have a question answered in the supervisor's loop, unless that takes too long."""
-        loop = self._probe.supervisor._loop
-        asked = question()
+        over = False
+
+        async def ask() -> T:
+            if over:  # what was refused must not be done later
+                raise asyncio.CancelledError
+            return await question()
+
+        asked = ask()
         try:
-            answer = asyncio.run_coroutine_threadsafe(asked, loop)
+            answer = asyncio.run_coroutine_threadsafe(asked, self._probe.supervisor._loop)
         except RuntimeError:  # that loop was closed
             asked.close()
             raise NotAnsweringError(self._silence()) from None
@@ -112,6 +119,8 @@ class Bridge:
                 return await asyncio.wrap_future(answer)
         except TimeoutError:
             raise NotAnsweringError(self._silence()) from None
+        finally:
+            over = True
 
     def _silence(self) -> Blocked:
         probe = self._probe

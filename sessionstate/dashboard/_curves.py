@@ -43,7 +43,7 @@ class Curves:
             self._skipped = 0
             samples = [*self.samples, sample]
             if len(samples) > MOST:
-                samples = samples[1::2]
+                samples = samples[::2]
                 self._every *= 2
             self.samples = samples
         self._add_ends(at, statistics.closed_by_reason)

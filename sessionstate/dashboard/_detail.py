@@ -23,9 +23,11 @@ from sessionstate import (
     SessionEvent,
     SessionState,
 )
+from sessionstate._holders import Block
 from sessionstate._leaks import orphaned
 from sessionstate._processes import ProcessRow
 from sessionstate._redaction import without_ids
+from sessionstate._sites import place
 from sessionstate._spans import span
 from sessionstate._traces import opened_by, used_at
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 RESOURCES: Final = 1000
 CHILDREN: Final = 100
+HOLDERS: Final = 100
 EVENTS: Final = 32
 WATCHED: Final = 64
 """Sessions that are looked at, at once."""
@@ -86,10 +89,10 @@ class Details:
 
     def look_away(self) -> None:
         """Let go of what nobody has asked for in a while; of all, if the supervisor was left."""
-        oldest = self._supervisor._loop.time() - PATIENCE
-        running = self._supervisor._running
+        supervisor = self._supervisor
         for incarnation, watched in list(self._watched.items()):
-            if not running or watched.asked < oldest:
+            old = supervisor._loop.time() - watched.asked > PATIENCE
+            if old or not supervisor._running:
                 del self._watched[incarnation]
         if not self._watched and self._observation is not None:
             self._observation.cancel()
@@ -129,7 +132,7 @@ class Details:
                 what = f"closed, {span(took)} after that was decided"
             case _:  # a step that failed is told of by that
                 return
-        self._note(watched, event.at, self._hide(what, watched.session))
+        self._note(watched, event.at, self._unnamed(what, watched.session))
 
     def _note(self, watched: Watched, at: float, what: str) -> None:
         watched.events.append(Happened(at=self._epoch(at), what=what))
@@ -139,6 +142,12 @@ class Details:
 
     def _hide(self, text: str, session: Session) -> str:
         return without_ids(text, self._redact, session.id)
+
+    def _unnamed(self, text: str, session: Session) -> str:
+        """Return *text* without ids, and without the names of the tasks that hold *session*."""
+        for each in session._holders or ():
+            text = text.replace(each.where, _where(each))
+        return self._hide(text, session)
 
     def _detail(self, session: Session, watched: Watched) -> Detail:
         now = self._supervisor._clock()
@@ -164,10 +173,12 @@ class Details:
             opened_where=session.opened_where,
             opened_by=list(opened_by(session)),
             used_at=list(used_at(session)),
-            orphan=None if orphan is None else f"{orphan[0]}: {self._hide(orphan[1], session)}",
+            orphan=None if orphan is None else f"{orphan[0]}: {self._unnamed(orphan[1], session)}",
             parent=None if session.parent is None else self._relative(session.parent),
             children=[self._relative(child) for child in session.children[:CHILDREN]],
-            holders=[self._holder(each, session) for each in session._holders or ()],
+            holders=[
+                self._holder(each, session) for each in islice(session._holders or (), HOLDERS)
+            ],
             resources=[
                 *(self._owned(each, session) for each in owned),
                 *(_slot(key, session._slots[key]) for key in shown),
@@ -182,10 +193,7 @@ class Details:
         )
 
     def _holder(self, holder: Holder, session: Session) -> HolderOf:
-        where = holder.where
-        if holder.task is None:  # a child, by its id
-            where = without_ids(where, self._redact)
-        return HolderOf(where=self._hide(where, session), stack=waiting_at(holder.task))
+        return HolderOf(where=self._hide(_where(holder), session), stack=waiting_at(holder.task))
 
     def _owned(self, owned: Any, session: Session) -> ResourceOf:  # noqa: ANN401 - of many classes
         tree = owned._cm.tree if isinstance(owned, ProcessRow) else None
@@ -198,6 +206,14 @@ class Details:
             pid=None if tree is None else tree.pid,
             stack=waiting_at(task),
         )
+
+
+def _where(holder: Holder) -> str:
+    """Say who holds, but not by the name of its task: there may be anything in that."""
+    if not isinstance(holder, Block):  # a child
+        return holder.where
+    kind = "owner" if holder.owner else "visitor"
+    return f"{kind} at {place(holder._code, holder._lasti)}"
 
 
 def _slot(key: str, value: object) -> ResourceOf:

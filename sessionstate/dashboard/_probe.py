@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
+from math import inf
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
@@ -66,7 +67,7 @@ class Probe:
         self._details = Details(supervisor, self._redact)
         self._curves = Curves()
         self._rss = resident_memory()
-        self._seconds: deque[tuple[int, int, int]] = deque(maxlen=MINUTE + 1)
+        self._seen: deque[tuple[float, int, int, int]] = deque(maxlen=MINUTE + 1)
         self._timer: asyncio.TimerHandle | None = None
         self._surveying: Surveying | None = None
         self._newer: asyncio.Future[None] | None = None
@@ -88,7 +89,9 @@ class Probe:
         if self._timer is not None or not supervisor._running:
             return
         self._surveying = supervisor.keep_surveying(EVERY)
-        self._started = self._planned = supervisor._loop.time()
+        self._planned = supervisor._loop.time()
+        if not self._number:  # else it was stopped, and goes on
+            self._started = self._planned
         self._tick()
 
     def stop(self) -> None:
@@ -104,6 +107,7 @@ class Probe:
         if self._reporting is not None:
             self._reporting.cancel()
         self._details.stop()
+        self._table.stop()
         self._wake()
 
     def _tick(self) -> None:
@@ -114,10 +118,11 @@ class Probe:
         self._delay = max(self._delay, now - self._planned)
         self._planned = now + BEAT
         self._timer = loop.call_at(self._planned, self._tick, context=supervisor._context)
-        if now - self._started >= self._number * EVERY:
-            self._number = int((now - self._started) / EVERY) + 1
+        over = not supervisor._running
+        if over or now - self._started >= self._number * EVERY:
+            self._number = max(self._number, int((now - self._started) / EVERY)) + 1
             self._update()
-        if not supervisor._running:
+        if over:
             self.stop()
 
     def _update(self) -> None:
@@ -125,15 +130,17 @@ class Probe:
         statistics, requests, rss = supervisor.statistics(), supervisor.requests, self._rss()
         orphans = None if supervisor.survey is None else supervisor.survey.orphans
         at = time()
-        self._seconds.append((statistics.opened, statistics.closed, requests))
+        uptime = supervisor._loop.time() - self._started if self._number else 0.0
+        self._seen.append((uptime, statistics.opened, statistics.closed, requests))
         sample = self._curves.add(at, statistics, requests, orphans, rss)
         self._details.look_away()
+        self._table.forget_old()
         self.latest = Overview(
             number=self._number,
             at=at,
             supervisor=supervisor.name,
             running=supervisor._running,
-            uptime=supervisor._loop.time() - self._started,
+            uptime=uptime,
             allow_close=self._allow_close,
             blocked=None,
             tiles=self._tiles(statistics, requests, orphans, rss),
@@ -159,11 +166,11 @@ class Probe:
     # What is told
 
     def _tiles(self, statistics: Statistics, requests: int, orphans: int | None, rss: int) -> Tiles:
-        seen = len(self._seconds) - 1
-        first, last = self._seconds[0], self._seconds[-1]
+        first, last = self._seen[0], self._seen[-1]
+        seconds = last[0] - first[0]
         opened, closed, asked = (
-            (new - old) * MINUTE / seen if seen >= LEAST else None
-            for old, new in zip(first, last, strict=True)
+            (new - old) * MINUTE / seconds if seconds >= LEAST else None
+            for old, new in zip(first[1:], last[1:], strict=True)
         )
         return Tiles(
             live=statistics.live,
@@ -189,17 +196,17 @@ class Probe:
         """Return the next ones, among the first of both queues."""
         expiry = self.supervisor._expiry
         near = [
-            (session._due(), session.incarnation, session)
+            (due, session.incarnation, session)
             for queue in (expiry.held, expiry.idle)
             for session in islice(queue, LOOKED_AT)
+            if (due := session._due()) < inf
         ]
         near.sort()
-        now = self.supervisor._clock()
         return [
             Deadline(
                 incarnation=incarnation,
                 id=self._redact(session.id),
-                seconds=due - now,
+                seconds=due - session._clock(),
                 reason=session._due_reason()[0],
             )
             for due, incarnation, session in near[:DEADLINES]
@@ -245,7 +252,7 @@ class Probe:
         for made in report_in_steps(self.supervisor._surveyor):
             self._report = made or self._report
             await asyncio.sleep(0)
-        self._reported = self.supervisor._loop.time()
+        self._reported = asyncio.get_running_loop().time()
         assert self._report is not None
         return self._report
 
@@ -300,7 +307,9 @@ class Probe:
         """
         Return the leak report.
         """
-        return await asyncio.shield(self._make_report())
+        made = self._make_report()
+        await asyncio.wait([made])  # if that is cancelled by `stop`, who waits here was not
+        return self.supervisor.leak_report() if made.cancelled() else made.result()
 
 
 def _suspect(row: ProductionRow) -> Suspect:

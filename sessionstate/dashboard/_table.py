@@ -159,8 +159,19 @@ class Table:
             rows=rows,
         )
 
+    def forget_old(self) -> None:
+        """Let go of the answers that are too old, and of the closed sessions among them."""
+        now = perf_counter()
+        for key, answer in list(self._answers.items()):
+            if now >= answer.until:
+                del self._answers[key]
+
+    def stop(self) -> None:
+        """Let go of all answers."""
+        self._answers.clear()
+
     async def _answer(self, query: Query) -> Answer:
-        whole = query.sort != "age" or query.search or query.state in ("open", "idle")
+        whole = query.sort != "age" or query.search or query.state
         key = (query.sort, query.order, query.search, query.state, None if whole else query.page)
         began = perf_counter()
         answer = self._answers.pop(key, None)
@@ -177,8 +188,10 @@ class Table:
         """Return the sessions that fit, in order, and how many they are."""
         supervisor = self._supervisor
         whole = supervisor._closing if query.state == "closing" else supervisor._live
-        if query.sort == "age" and not query.search and query.state in (None, "closing"):
-            # As they were opened: nothing has to be looked at but what will be shown.
+        # Live ones are in the order of their opening, closing ones in that of their ends.
+        by_age = query.sort == "age" and query.state != "closing"
+        if by_age and not query.search and query.state is None:
+            # Nothing has to be looked at but what will be shown.
             first = whole.values() if query.order == "desc" else reversed(whole.values())
             return list(islice(first, query.page * ROWS)), len(whole)
         sessions: Sequence[Session] = list(whole.values())
@@ -186,7 +199,7 @@ class Table:
             search = Search(query, self._redact)
             fits = [search.fitting(batch) async for batch in batches(sessions)]
             sessions = list(chain.from_iterable(fits))
-        if query.sort == "age":
+        if by_age:
             return sessions if query.order == "desc" else reversed(sessions), len(sessions)
         key, descending = KEYS[query.sort]
         descending = descending is (query.order == "desc")
