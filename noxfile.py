@@ -65,6 +65,9 @@ NEWEST = next((v for v in reversed(SUPPORTED) if v in INTERPRETERS), AT_HAND)
 PROGRAMS = ("cli", "demo", "documentation_servers", "examples", "servers")
 """What the tests are about that run programs."""
 
+WORKERS = ("-n", "logical", "--dist", "worksteal")
+"""The suite runs on every core."""
+
 EXTRAS = "demo,examples,audit-fix,dashboard,otel,prometheus,top"
 """What the suite is run with."""
 
@@ -108,23 +111,24 @@ def tests(session: nox.Session) -> None:
     """
     The suite on every supported interpreter of this machine; on the oldest with uvloop too.
 
-    It is whole on the interpreter at hand; on the others the tests of `PROGRAMS` do not run again,
-    and those that are `LONG` only on the newest. On the oldest, on Linux, every branch of the core
-    has to be taken.
+    It is whole on the interpreter at hand, but for the `VIEWS`; on the others the tests of
+    `PROGRAMS` do not run again, and those that are `LONG` only on the newest. On the oldest, on
+    Linux, every branch of the core has to be taken.
     """
     install(session, "test", "counting", extras=EXTRAS)
     again = PROGRAMS if session.python == NEWEST else (*PROGRAMS, *LONG)
     apart = () if session.python == AT_HAND else again
     oldest = session.python == SUPPORTED[0]
     counted = oldest and sys.platform == "linux" and not session.posargs
-    runner = ("coverage", "run", "-m", "pytest") if counted else ("pytest",)
-    session.run(*runner, *without(*apart), *session.posargs)
+    counting = ("--cov", "--cov-report=") if counted else ()
+    seen = [f"--ignore-glob=tests/{pattern}" for pattern in VIEWS]
+    session.run("pytest", *WORKERS, *counting, *without(*apart), *seen, *session.posargs)
     if counted:
         session.notify("coverage")
     if oldest and sys.platform != "win32":
         # Not what has a loop or a process of its own, for which this would be the same again.
         apart = (*PROGRAMS, *LONG, "*machine", "tracing", "virtual")
-        session.run("pytest", "--uvloop", *without(*apart), *session.posargs)
+        session.run("pytest", *WORKERS, "--uvloop", *without(*apart), *session.posargs)
 
 
 @nox.session
@@ -206,7 +210,7 @@ def views(session: nox.Session) -> None:
                 apt = ["apt-get", *words.split()]
                 session.run(*apt, external=True, silent=True, success_codes=[0, 100])
     seen = [str(path) for pattern in VIEWS for path in sorted(Path("tests").glob(pattern))]
-    session.run("pytest", "-n", "2", *seen, *session.posargs)
+    session.run("pytest", *WORKERS, *seen, *session.posargs)
 
 
 @nox.session
@@ -297,6 +301,6 @@ def wheel(session: nox.Session) -> None:
     with session.chdir(tree):
         # The long ones ran on the same sources; what a wheel may lack shows in the others.
         apart = (*PROGRAMS, *LONG, "*machine", "*processes*", "last_layers", "run*")
-        command = [python, "-m", "pytest", *without(*apart), *session.posargs]
+        command = [python, "-m", "pytest", *WORKERS, *without(*apart), *session.posargs]
         # Not nox's own TMPDIR: tests that run pytest would find this project around their files.
         session.run(*command, env={"PYTHONPATH": None, "TMPDIR": None}, external=True)

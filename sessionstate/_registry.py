@@ -63,6 +63,7 @@ class Registry(Hooks, Mapping[str, Session]):
         "_counts",
         "_default",
         "_entered",
+        "_entered_at",
         "_expiry",
         "_given_clock",
         "_lasti",
@@ -103,6 +104,7 @@ class Registry(Hooks, Mapping[str, Session]):
     _context: Context
     _counts: Counts
     _entered: bool
+    _entered_at: float
     _expiry: Expiry
     _lasti: int
     _live: Live

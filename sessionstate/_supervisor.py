@@ -161,6 +161,7 @@ class Supervisor(Entrances):
         self._tracer = Tracer(self, level_of(leak_detection))
         self._surveyor = Surveyor(self)
         self._requests = 0
+        self._entered_at = 0.0
         self._context = Context()  # timers keep their context alive: a clean one pins nothing
         self._abandoned: dict[Task, None] = {}
         self._tenancies: weakref.WeakSet[Tenancy] = weakref.WeakSet()
@@ -216,6 +217,7 @@ class Supervisor(Entrances):
             enlist(loop, self)
         self._entered = self._running = True
         self._code, self._lasti = code, lasti
+        self._entered_at = self._clock()
         enrol(self)
         self._tracer.start()
         self._admission.changed()

@@ -125,5 +125,6 @@ class Bridge:
     def _silence(self) -> Blocked:
         probe = self._probe
         return self.blocked() or Blocked(
-            seconds=max(0.0, monotonic() - probe.beat), stack=running_at(probe.supervisor._thread)
+            seconds=max(PATIENCE, monotonic() - probe.beat),
+            stack=running_at(probe.supervisor._thread),
         )

@@ -125,7 +125,7 @@ class Details:
                 after = "" if late is None else f", {span(late)} after its deadline"
                 what = f"its end was decided: {reason}{after}"
             case CleanUpStep(where=where, took=took, error=None):
-                what = f"{where} was over after {span(took)}"
+                what = f"{where}: over after {span(took)}"
             case CleanUpFailed(where=where, error=error):
                 what = f"{where} failed with {type(error).__name__}"
             case SessionEnded(took=took):

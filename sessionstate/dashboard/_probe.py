@@ -130,8 +130,8 @@ class Probe:
         statistics, requests, rss = supervisor.statistics(), supervisor.requests, self._rss()
         orphans = None if supervisor.survey is None else supervisor.survey.orphans
         at = time()
-        uptime = supervisor._loop.time() - self._started if self._number else 0.0
-        self._seen.append((uptime, statistics.opened, statistics.closed, requests))
+        watched = supervisor._loop.time() - self._started if self._number else 0.0
+        self._seen.append((watched, statistics.opened, statistics.closed, requests))
         sample = self._curves.add(at, statistics, requests, orphans, rss)
         self._details.look_away()
         self._table.forget_old()
@@ -140,7 +140,7 @@ class Probe:
             at=at,
             supervisor=supervisor.name,
             running=supervisor._running,
-            uptime=uptime,
+            uptime=supervisor._clock() - supervisor._entered_at if supervisor._entered else 0.0,
             allow_close=self._allow_close,
             blocked=None,
             tiles=self._tiles(statistics, requests, orphans, rss),

@@ -134,6 +134,7 @@ class Overview(TypedDict):
     running: bool
     """False once the supervisor was left."""
     uptime: float
+    """Seconds since the supervisor was entered."""
     allow_close: bool
     blocked: Blocked | None
     tiles: Tiles

@@ -193,7 +193,8 @@ class Table:
         if by_age and not query.search and query.state is None:
             # Nothing has to be looked at but what will be shown.
             first = whole.values() if query.order == "desc" else reversed(whole.values())
-            return list(islice(first, query.page * ROWS)), len(whole)
+            last = len(whole) // ROWS + 1
+            return list(islice(first, min(query.page, last) * ROWS)), len(whole)
         sessions: Sequence[Session] = list(whole.values())
         if query.search or query.state in ("open", "idle"):
             search = Search(query, self._redact)

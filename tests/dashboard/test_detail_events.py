@@ -77,9 +77,9 @@ class TestEvents:
             await session.aclose(CloseReason.DELETED)
         assert await happened(probe, session) == [
             "its end was decided: deleted",
-            "owned tasks was over after 0 s",
-            "callback nothing was over after 0 s",
-            "async callback sleep was over after 1 s",
+            "owned tasks: over after 0 s",
+            "callback nothing: over after 0 s",
+            "async callback sleep: over after 1 s",
             "callback fail failed with ZeroDivisionError",
             "closed, 1 s after that was decided",
         ]
@@ -143,7 +143,7 @@ class TestEvents:
         events = (await shown(probe, session))["events"]
         assert len(events) == EVENTS
         assert events[-1]["what"] == "closed, 0 s after that was decided"
-        assert {each["what"] for each in events[:-1]} == {"callback nothing was over after 0 s"}
+        assert {each["what"] for each in events[:-1]} == {"callback nothing: over after 0 s"}
 
     async def test_of_others(self, probe: Probe, supervisor: Supervisor) -> None:
         """
