@@ -12,6 +12,7 @@ the words of `_source` alone.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sessionstate._extras import require
@@ -30,16 +31,14 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require("starlette", "sse_starlette", extra="dashboard", who=__name__)
-    if name == "create_app":
-        from ._app import create_app as found  # noqa: PLC0415
-    else:
+    if name != "create_app":
         require("uvicorn", extra="dashboard", who=__name__)
-        from . import _serving  # noqa: PLC0415
-
-        found = getattr(_serving, name)
-    found.__module__ = __name__  # what users import says that it lives where they import it from
-    globals()[name] = found
-    return found
+    module = import_module("._app" if name == "create_app" else "._serving", __name__)
+    for each in __all__:
+        if each in vars(module):  # it says that it lives where users import it from
+            found = globals()[each] = getattr(module, each)
+            found.__module__ = __name__
+    return globals()[name]
 
 
 def __dir__() -> list[str]:
