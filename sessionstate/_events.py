@@ -283,6 +283,8 @@ class Observers:
 
     def _tell_observers(self, event: SessionEvent) -> None:
         for observation in list(self.observations):
+            if observation not in self.observations:  # another one has just cancelled it
+                continue
             try:
                 observation._tell(event)
             except (KeyboardInterrupt, SystemExit) as error:

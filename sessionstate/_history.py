@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._limits import resident_memory
 
@@ -38,6 +38,22 @@ class Moment:
     """By kind and name."""
 
 
+class Late(NamedTuple):
+    """How long there are orphans of one name."""
+
+    times: int
+    """In so many surveys without a break."""
+    since: float | None
+    """Since when, in seconds since the epoch."""
+    began: float
+    """The same in seconds of the supervisor's clock."""
+    lasts: float
+    """Seconds from the first of these surveys to the last."""
+
+
+NEVER: Final = Late(0, None, 0.0, 0.0)
+
+
 class History:
     """The samples of one supervisor."""
 
@@ -47,8 +63,8 @@ class History:
         """The oldest first."""
         self.counts_requests = False
         """Whether `Moment.requests` are requests; else they are sessions that were opened."""
-        self.late: dict[tuple[str, str], tuple[int, float]] = {}
-        """Of what has orphans: in how many surveys without a break, and since when."""
+        self.late: dict[tuple[str, str], Late] = {}
+        """What has orphans now."""
         self._latest: Moment | None = None
         self._known: dict[tuple[str, str], None] = {}
         self._every = 1
@@ -77,12 +93,12 @@ class History:
             time(),
             supervisor._requests or supervisor._number,
             survey.sessions,
-            sum(each.unbounded for each in survey.counted if each.kind == "site"),
+            survey.unbounded,
             survey.orphans,
             self.rss(),
             figures,
         )
-        self.follow(self._latest)
+        self.follow(self._latest, survey.at)
         self._skipped += 1
         if self._skipped >= self._every or not self.moments:
             self._skipped = 0
@@ -90,12 +106,13 @@ class History:
         if len(self.moments) > MOST:
             del self.moments[1::2]  # the first and the last stay
             self._every *= 2
+            self._known = dict.fromkeys(name for each in self.moments for name in each.figures)
 
-    def follow(self, moment: Moment) -> None:
+    def follow(self, moment: Moment, now: float) -> None:
         """Take note of which orphans were there before, and which came."""
         before = self.late
         self.late = {}
         for name, each in moment.figures.items():
             if each.orphans:
-                times, since = before.get(name, (0, moment.at))
-                self.late[name] = times + 1, since
+                first = before.get(name, Late(0, moment.at, now, 0.0))
+                self.late[name] = first._replace(times=first.times + 1, lasts=now - first.began)

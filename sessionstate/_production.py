@@ -17,12 +17,13 @@ from math import inf, isfinite
 from time import time
 from typing import TYPE_CHECKING, Final
 
+from ._history import NEVER
 from ._production_page import amount, page, shown
 from ._slopes import Slope, slope_over
 from ._spans import span
 
 if TYPE_CHECKING:
-    from ._history import Moment
+    from ._history import Late, Moment
     from ._survey import Surveyor
 
 FEWEST: Final = 20
@@ -35,6 +36,8 @@ LEAST: Final = 3
 UNKNOWN: Final = Slope(0.0, -inf, inf, (0.0, 0.0), 0.0)
 STAYS: Final = 3
 """Surveys in a row with orphans that make a leak: one may just have been late."""
+STAYS_FOR: Final = 20.0
+"""Seconds from the first of them to the last: many that end together may wait for a moment."""
 EVERY: Final = 10.0
 """Seconds between two surveys, where nobody asked for more."""
 
@@ -140,9 +143,10 @@ class ProductionReport:
         seen = f"{self.requests:,} {self.counted} in {span(self.seconds)}"
         match self.verdict:
             case Growth.LEAK:
-                names = ", ".join(f"{row.kind} {shown(row.name)}" for row in self.leaks[:3])
-                more = f" and {len(self.leaks) - 3} more" if len(self.leaks) > 3 else ""  # noqa: PLR2004
-                return f"leak: {names}{more}; seen over {seen}"
+                named = [f"{row.kind} {shown(row.name)}{self._since(row)}" for row in self.leaks]
+                names = "; ".join(named[:3])
+                more = f"; and {len(named) - 3} more" if len(named) > 3 else ""  # noqa: PLR2004
+                return f"leak: {names}{more} (seen over {seen})"
             case Growth.BOUNDED:
                 return f"bounded: nothing is left that a deadline or a holder will not end; {seen}"
             case Growth.INCONCLUSIVE:
@@ -162,8 +166,15 @@ class ProductionReport:
             lines.append(
                 f"  {word:12} {row.kind} {shown(row.name)}: {amount(row.count, row.unit)}{unit}"
                 f"{orphans}, {amount(row.slope, row.unit, '+')} per 1000 {self.counted}"
+                f"{self._since(row)}"
             )
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _since(self, row: ProductionRow) -> str:
+        return "" if row.since is None else f", for {span(max(0.0, self.at - row.since))}"
 
     def as_json(self) -> str:
         """
@@ -204,7 +215,7 @@ def report_in_steps(surveyor: Surveyor) -> Iterator[ProductionReport | None]:
     counted = "requests" if history.counts_requests else "sessions"
     rows: list[ProductionRow] = []
     for name in dict.fromkeys(name for moment in moments for name in moment.figures):
-        rows.append(_row(moments, *name, *history.late.get(name, (0, None))))
+        rows.append(_row(moments, *name, history.late.get(name, NEVER)))
         yield None
     rows.sort(key=lambda row: (RANK[row.verdict], -row.orphans, -row.slope, -row.count))
     verdicts = [row.verdict for row in rows if row.verdict is not None]
@@ -218,7 +229,7 @@ def report_in_steps(surveyor: Surveyor) -> Iterator[ProductionReport | None]:
     yield ProductionReport(
         supervisor=supervisor.name,
         at=time(),
-        verdict=min(verdicts, key=RANK.__getitem__, default=_of_nothing(len(moments))),
+        verdict=_overall(verdicts, moments),
         rows=tuple(rows),
         requests=last.requests - first.requests if first and last else 0,
         counted=counted,
@@ -252,9 +263,7 @@ def _memory(moments: list[Moment]) -> ProductionRow:
     )
 
 
-def _row(
-    moments: list[Moment], kind: str, name: str, late: int, since: float | None
-) -> ProductionRow:
+def _row(moments: list[Moment], kind: str, name: str, late: Late) -> ProductionRow:
     figures = [moment.figures.get((kind, name)) for moment in moments]
     last = figures[-1]
     count, unbounded, orphans = (
@@ -263,11 +272,12 @@ def _row(
     endless = [float(each.unbounded if each else 0) for each in figures]
     values = endless if any(endless) else [float(each.entries if each else 0) for each in figures]
     found = _slope(moments, values)
-    verdict = _judge(found, len(moments)) if any(endless) else Growth.BOUNDED
-    if late >= STAYS:
+    verdict = _judge(found, values) if any(endless) else Growth.BOUNDED
+    if late.times >= STAYS and late.lasts >= STAYS_FOR:
         verdict = Growth.LEAK
-    elif late and verdict is Growth.BOUNDED:
+    elif late.times and verdict is Growth.BOUNDED:
         verdict = Growth.INCONCLUSIVE
+    since = late.since
     if since is None and verdict in (Growth.LEAK, Growth.INCONCLUSIVE):
         since = _grown_since(moments, values)
     return ProductionRow(
@@ -286,15 +296,20 @@ def _row(
     )
 
 
-def _of_nothing(samples: int) -> Growth:
-    """Judge a supervisor that never had a session."""
-    return Growth.WARMING_UP if samples < FEWEST else Growth.BOUNDED
+def _overall(verdicts: list[Growth], moments: list[Moment]) -> Growth:
+    """Judge all together; where there is nothing, that it was seen often enough."""
+    nothing = Growth.WARMING_UP if len(moments) < FEWEST else Growth.BOUNDED
+    worst = min(verdicts, key=RANK.__getitem__, default=nothing)
+    late = worst is Growth.BOUNDED and moments and moments[-1].orphans  # of what has no row
+    return Growth.INCONCLUSIVE if late else worst
 
 
-def _judge(found: Slope, samples: int) -> Growth:
+def _judge(found: Slope, values: list[float]) -> Growth:
     """Judge what nothing but a holder ends."""
-    if samples < FEWEST:
+    if len(values) < FEWEST:
         return Growth.WARMING_UP
+    if found is UNKNOWN:  # it may grow without any request
+        return Growth.INCONCLUSIVE if values[-1] > values[0] else Growth.BOUNDED
     if found.low > 0 and min(found.halves) > 0:
         return Growth.LEAK
     return Growth.INCONCLUSIVE if found.low > 0 or found.late > 0 else Growth.BOUNDED

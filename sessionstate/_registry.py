@@ -221,7 +221,12 @@ class Registry(Hooks, Mapping[str, Session]):
 
         It costs one addition, and may be called for whatever the program does again and again. It
         belongs to the loop's thread.
+
+        Raises:
+            ValueError: If *number* is negative: a count never goes back.
         """
+        if number < 0:
+            raise ValueError(f"a count of requests never goes back: {number} is negative")
         self._requests += number
 
     @property

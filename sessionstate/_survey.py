@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ._supervisor import Supervisor
 
 SLICE: Final = 0.0005  # seconds of work before others get their turn
+SILENT: Final = 60.0
+"""Seconds after which a session without a deadline counts as such: before, it is in use."""
 REST: Final = 0.02  # seconds for the others then
 BATCH: Final = 128  # sessions between two looks at the clock
 
@@ -61,8 +63,8 @@ class Counted:
     """How many there are: values, resources, sessions; also of those that take too long to
     close."""
     unbounded: int
-    """How many of them belong to sessions without a deadline: only a holder ends those, or whoever
-    asks for it."""
+    """How many of them belong to sessions without a deadline that nobody used for a minute: only a
+    holder ends those, or whoever asks for it."""
     orphans: int
     """How many of them belong to sessions that should be gone."""
 
@@ -88,6 +90,13 @@ class Survey:
     those that take too long to close are among them."""
     counted: tuple[Counted, ...]
     """What they keep and own, the largest first."""
+
+    @property
+    def unbounded(self) -> int:
+        """
+        Live sessions without a deadline, held or not, that nobody used for a minute.
+        """
+        return sum(each.unbounded for each in self.counted if each.kind == "site")
 
 
 class Surveying:
@@ -187,6 +196,8 @@ class Surveyor:
 
     def stop(self) -> None:
         """Survey no more."""
+        for wanted in self._wanted:  # a handle that somebody keeps must not keep all of this
+            wanted._surveyor = None
         self._wanted.clear()
         self._underway = None
         if self._timer is not None:
@@ -228,6 +239,7 @@ class Surveyor:
         """Look at all sessions, a slice for each False; then publish, with True."""
         supervisor = self.supervisor
         began, worked = supervisor._clock(), 0.0
+        long_ago = began - SILENT
         all_, unbounded, late = Tally(), Tally(), Tally()
         sessions, orphans = len(supervisor._live), 0
         left = [*supervisor._live.values(), *supervisor._closing.values()]
@@ -238,7 +250,11 @@ class Surveyor:
                 del left[-BATCH:]
                 live = [each for each in batch if each._end is None]
                 all_.add(live)
-                if endless := [each for each in live if each._limit == inf == each._max_age]:
+                if endless := [
+                    each
+                    for each in live
+                    if each._limit == inf == each._max_age and each.last_used <= long_ago
+                ]:
                     unbounded.add(endless)
                 if stuck := self._still_closing(batch):
                     all_.add(stuck)

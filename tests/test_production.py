@@ -4,6 +4,7 @@ The leak report of a program in production: what it says leaks, and what it says
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,7 +41,7 @@ def feed(
     orphans = orphans or [0] * len(entries)
     if not history.moments:
         history.moments = [
-            Moment(60.0 * number, 7 + apart * number, 9, 8, 1, 2**20, {})
+            Moment(60.0 * number, 7 + apart * number, 9, 8, 0, 2**20, {})
             for number in range(len(entries))
         ]
     for moment, number, endless, late in zip(
@@ -50,7 +51,7 @@ def feed(
             moment.figures[kind, name] = Counted(name, kind, number, endless, late)
     history.late = {}
     for moment in history.moments:
-        history.follow(moment)
+        history.follow(moment, moment.at)
     return supervisor.leak_report()
 
 
@@ -116,11 +117,13 @@ class TestBounded:
 
     def test_no_requests(self, idle: Supervisor) -> None:
         """
-        Without requests there is no growth per request; nothing is known of its interval.
+        Without requests there is no growth per request: what grows all the same is inconclusive.
         """
         row = only(feed(idle, entries=UP, unbounded=UP, apart=0))
         assert (row.slope, row.low, row.high) == (0, None, None)
-        assert row.verdict is Growth.BOUNDED
+        assert row.verdict is Growth.INCONCLUSIVE
+        still = feed(Supervisor(default=False), entries=FLAT, unbounded=FLAT, apart=0)
+        assert only(still).verdict is Growth.BOUNDED
 
     def test_orphans_that_went(self, idle: Supervisor) -> None:
         """
@@ -138,6 +141,17 @@ class TestBounded:
         assert report.verdict is Growth.BOUNDED
         idle._surveyor.history.moments.pop()
         assert idle.leak_report().verdict is Growth.WARMING_UP
+
+
+class TestNames:
+    def test_orphans_of_what_has_no_row(self, idle: Supervisor) -> None:
+        """
+        Nothing is called bounded while there are orphans, though no row is left for them.
+        """
+        feed(idle)
+        history = idle._surveyor.history
+        history.moments[-1] = replace(history.moments[-1], orphans=3)
+        assert idle.leak_report().verdict is Growth.INCONCLUSIVE
 
 
 class TestLeak:
@@ -249,7 +263,7 @@ class TestReport:
         assert (report.supervisor, report.counted) == ("shop", "requests")
         assert report.requests == 100 * (MANY - 1)
         assert (report.seconds, report.samples) == (60 * (MANY - 1), MANY)
-        assert (report.live, report.unbounded, report.orphans) == (9, 8, 1)
+        assert (report.live, report.unbounded, report.orphans) == (9, 8, 0)
         assert report.automatic is None
         assert set(report.reasons.values()) == {0}
 
@@ -269,7 +283,7 @@ class TestReport:
         feed(idle)
         history = idle._surveyor.history
         history.moments = [
-            Moment(each.at, each.requests, 9, 8, 1, 2**20 * number, each.figures)
+            Moment(each.at, each.requests, 9, 8, 0, 2**20 * number, each.figures)
             for number, each in enumerate(history.moments)
         ]
         report = idle.leak_report()

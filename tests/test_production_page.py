@@ -72,11 +72,14 @@ def report(*rows: ProductionRow, verdict: Growth = Growth.LEAK) -> ProductionRep
     )
 
 
+EACH = "per 1000 requests"
+
+
 class TestHeadline:
     @pytest.mark.parametrize(
         ("verdict", "headline"),
         [
-            (Growth.LEAK, f"leak: map agents; seen over {SEEN}"),
+            (Growth.LEAK, f"leak: map agents, for 1 min 40 s (seen over {SEEN})"),
             (Growth.BOUNDED, f"bounded: nothing is left that {ENDS} will not end; {SEEN}"),
             (Growth.INCONCLUSIVE, f"inconclusive: something {GROWS}; seen over {SEEN}"),
             (Growth.WARMING_UP, f"warming up: 19 of 20 samples, over {SEEN}"),
@@ -93,7 +96,8 @@ class TestHeadline:
         Three leaks are named, and the others counted.
         """
         rows = [replace(AGENTS, name=name) for name in "abcde"]
-        assert report(*rows).headline().startswith("leak: map a, map b, map c and 2 more; seen")
+        named = "; ".join(f"map {name}, for 1 min 40 s" for name in "abc")
+        assert report(*rows).headline().startswith(f"leak: {named}; and 2 more (seen")
 
 
 class TestText:
@@ -101,13 +105,16 @@ class TestText:
         """
         The headline is followed by a line for each row, in units for people.
         """
-        assert report(LOST, AGENTS, TOOLS, MEMORY).text() == (
-            "leak: site /srv/app.py:7, map agents; seen over 4,720 requests in 9 min 50 s\n"
-            "  leak         site /srv/app.py:7: 3 sessions, 3 orphans, +12.5 per 1000 requests\n"
-            "  leak         map agents: 2,370 entries, +12.5 per 1000 requests\n"
-            "  bounded      map tools: 2,370 entries, +12.5 per 1000 requests\n"
-            "  shown        process resident memory: 402 MiB, +1,234 GiB per 1000 requests"
-        )
+        made = report(LOST, AGENTS, TOOLS, MEMORY)
+        seen, since = "4,720 requests in 9 min 50 s", "for 1 min 40 s"
+        assert made.text() == str(made)
+        assert made.text().splitlines() == [
+            f"leak: site /srv/app.py:7, {since}; map agents, {since} (seen over {seen})",
+            f"  leak         site /srv/app.py:7: 3 sessions, 3 orphans, +12.5 {EACH}, {since}",
+            f"  leak         map agents: 2,370 entries, +12.5 {EACH}, {since}",
+            f"  bounded      map tools: 2,370 entries, +12.5 {EACH}",
+            f"  shown        process resident memory: 402 MiB, +1,234 GiB {EACH}",
+        ]
 
     def test_hostile_name(self) -> None:
         """
@@ -175,7 +182,7 @@ class TestPage:
         for part in (
             "<title>shop: leak</title>",
             '<h1>shop: <span class="leak">leak</span></h1>',
-            "<p>Site /srv/app.py:7, map agents; seen over 4,720 requests in 9 min 50 s</p>",
+            "<p>Site /srv/app.py:7, for 1 min 40 s; map agents, for 1 min 40 s (seen over 4,720 ",
             "2,373 live sessions, 3 of them orphans",
             "93 % of those that ended were ended by a limit, not by a goodbye.",
             '2,370 <span class="kind">60 without a deadline</span>',

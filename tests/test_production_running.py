@@ -138,7 +138,7 @@ class TestRunning:
         s.close_soon()
         await asyncio.sleep(400)
         supervisor.keep_surveying(10)
-        await asyncio.sleep(25)
+        await asyncio.sleep(35)
         report = supervisor.leak_report()
         assert (report.verdict, report.live, report.orphans) == (Growth.LEAK, 0, 1)
         assert only(report).kind == "site"

@@ -19,7 +19,7 @@ from sessionstate import (
     SupervisorClosed,
     Survey,
 )
-from sessionstate._survey import GRACE, REST
+from sessionstate._survey import GRACE, REST, SILENT
 from tests.bodies import LONG
 
 if TYPE_CHECKING:
@@ -169,23 +169,25 @@ class TestCounted:
 
     async def test_without_a_deadline(self, supervisor: Supervisor) -> None:
         """
-        What belongs to sessions that no limit will end is told apart, held or not.
+        What belongs to sessions that no limit will end, and that are not in use, is told apart.
         """
         async with AsyncExitStack() as stack:
             blocks: list[Any] = [
                 supervisor.session("held"),
-                supervisor.session("stalls", stall_timeout=60),
-                supervisor.session("ages", max_age=60),
+                supervisor.session("stalls", stall_timeout=600),
+                supervisor.session("ages", max_age=600),
                 supervisor.attach("visited"),
             ]
             for block in blocks:
                 agents[await stack.enter_async_context(block)] = 1
             agents[await supervisor.open("endless", idle_timeout=None)] = 1
-            agents[await supervisor.open("old", idle_timeout=None, max_age=60)] = 1
+            agents[await supervisor.open("old", idle_timeout=None, max_age=600)] = 1
             agents[await supervisor.open("idle")] = 1
+            assert found(await surveyed(supervisor), "slot") == {"agents": (7, 0, 0)}
+            await asyncio.sleep(SILENT)
             survey = await surveyed(supervisor)
         assert found(survey, "slot") == {"agents": (7, 3, 0)}
-        assert sum(each.unbounded for each in survey.counted if each.kind == "site") == 3
+        assert survey.unbounded == 3
 
     async def test_closing_sessions(self, supervisor: Supervisor) -> None:
         """

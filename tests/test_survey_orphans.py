@@ -97,7 +97,7 @@ class TestKinds:
             await asyncio.sleep(0)
             survey = await surveyed(ten)
             assert (survey.sessions, survey.orphans) == (2, 1)
-            assert found(survey, "slot") == {"agents": (1, 1, 1)}
+            assert found(survey, "slot") == {"agents": (1, 0, 1)}
             await block.__aexit__(None, None, None)
             assert await orphans(ten) == 0
 

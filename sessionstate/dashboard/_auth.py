@@ -240,6 +240,8 @@ class TokenGate:
         """
         Return what to answer to a wrong *token*; None if it is right.
         """
+        if same(token, self._token):  # nobody can lock out who has it
+            return None
         wait = self._attempts.wait()
         if wait:
             return refusal(
@@ -248,8 +250,6 @@ class TokenGate:
                 f"too many wrong tokens came: try again in {wait:.0f} s",
                 {"retry-after": str(int(wait) + 1)},
             )
-        if same(token, self._token):
-            return None
         self._attempts.count()
         logger.warning("a wrong token came from %s", address(request))
         return refusal(

@@ -23,6 +23,7 @@ class Curves:
         self.samples: list[Sample] = []
         """The oldest first. Replaced, not changed: another thread may be reading it."""
         self.minutes: list[Minute] = []
+        self._counts_requests = False
         self._every = 1
         self._skipped = 0
         self._ended: Mapping[CloseReason, int] | None = None
@@ -31,6 +32,9 @@ class Curves:
         self, at: float, statistics: Statistics, requests: int, orphans: int | None, rss: int
     ) -> Sample:
         """Take note of a moment, and return what is shown of it."""
+        if self._counts_requests is not bool(requests):  # a curve over one is none over the other
+            self._counts_requests = bool(requests)
+            self.samples = []
         sample = Sample(
             at=at,
             requests=requests or statistics.opened,
@@ -50,6 +54,7 @@ class Curves:
         return sample
 
     def _add_ends(self, at: float, ended: Mapping[CloseReason, int]) -> None:
+        self.minutes = [each for each in self.minutes if each["at"] > at - MINUTES * 60]
         before, self._ended = self._ended, ended
         new = {
             str(reason): number - before[reason]

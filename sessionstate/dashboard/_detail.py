@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sessionstate import Observation, Session, Supervisor
     from sessionstate._holds import Holder
 
-RESOURCES: Final = 1000
+RESOURCES: Final = 200
 CHILDREN: Final = 100
 HOLDERS: Final = 100
 EVENTS: Final = 32

@@ -166,6 +166,7 @@ class Probe:
     # What is told
 
     def _tiles(self, statistics: Statistics, requests: int, orphans: int | None, rss: int) -> Tiles:
+        survey = self.supervisor.survey
         first, last = self._seen[0], self._seen[-1]
         seconds = last[0] - first[0]
         opened, closed, asked = (
@@ -177,11 +178,11 @@ class Probe:
             held=statistics.held,
             idle=statistics.idle,
             closing=statistics.closing,
-            unbounded=statistics.unbounded,
+            unbounded=statistics.unbounded if survey is None else survey.unbounded,
             opened_per_minute=opened,
             closed_per_minute=closed,
             requests=requests or statistics.opened,
-            requests_per_minute=asked if requests else opened,
+            requests_per_minute=asked if requests else None,
             automatic_share=self._curves.automatic_share(),
             orphans=orphans,
             rss=rss,
@@ -234,8 +235,9 @@ class Probe:
         loop = self.supervisor._loop
         if self.supervisor._running and loop.time() - self._reported >= REPORT_EVERY:
             self._make_report()
-        rows = () if self._report is None else self._report.rows
-        return [_suspect(row) for row in rows if row.verdict is not None][:SUSPECTS]
+        made = self._report
+        rows, counted = ((), "") if made is None else (made.rows, made.counted)
+        return [_suspect(row, counted) for row in rows if row.verdict is not None][:SUSPECTS]
 
     def _make_report(self) -> asyncio.Task[ProductionReport]:
         if self._reporting is None or self._reporting.done():
@@ -291,7 +293,7 @@ class Probe:
         session = await self._details.find(incarnation)
         decided = session is not None and self._end(session)
         logger.warning(
-            "session %s (life %d) was %s by %s",
+            "session %r (life %d) was %s by %s",
             "unknown" if session is None else self._redact(session.id),
             incarnation,
             "closed" if decided else "asked to close, and was not live,",
@@ -312,11 +314,12 @@ class Probe:
         return self.supervisor.leak_report() if made.cancelled() else made.result()
 
 
-def _suspect(row: ProductionRow) -> Suspect:
+def _suspect(row: ProductionRow, counted: str) -> Suspect:
     return Suspect(
         name=row.name,
         kind=row.kind,
         unit=row.unit,
+        per=counted,
         slope=row.slope,
         low=row.low,
         high=row.high,

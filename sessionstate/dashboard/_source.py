@@ -39,12 +39,14 @@ class Tiles(TypedDict):
     idle: int
     closing: int
     unbounded: int
+    """Without a deadline: only a holder, or whoever asks for it, can end them."""
     opened_per_minute: float | None
     """None as long as less than a few seconds were seen; so for all that is per minute."""
     closed_per_minute: float | None
     requests: int
     """Requests counted; sessions opened where nobody counts requests."""
     requests_per_minute: float | None
+    """None too where nobody counts them."""
     automatic_share: float | None
     """Of the sessions that ended, 0 to 1: ended by a limit rather than by a goodbye."""
     orphans: int | None
@@ -108,8 +110,10 @@ class Suspect(TypedDict):
     kind: str
     """``map``, ``resource``, ``site`` or ``process``."""
     unit: str
+    per: str
+    """Of what there were 1000: ``requests``, or ``sessions`` where nobody counts requests."""
     slope: float
-    """Growth per 1000 requests."""
+    """Growth per 1000 of them."""
     low: float | None
     """Its 99 % interval; None for no limit."""
     high: float | None
@@ -253,7 +257,7 @@ class Detail(TypedDict):
     """At most 100."""
     holders: list[HolderOf]
     resources: list[ResourceOf]
-    """In the order of their coming, by kind; at most 1,000."""
+    """In the order of their coming, by kind; at most 200."""
     more_resources: int
     """How many there are besides."""
     events: list[Happened]

@@ -139,6 +139,7 @@ class Table:
         self._supervisor = supervisor
         self._redact = redact
         self._answers: dict[tuple[object, ...], Answer] = {}
+        self._looking = asyncio.Lock()
 
     async def page(self, query: Query) -> Page:
         """Return a page; beyond the last one, the last."""
@@ -176,7 +177,9 @@ class Table:
         began = perf_counter()
         answer = self._answers.pop(key, None)
         if answer is None or began >= answer.until:
-            found, matching = await self._look(query)
+            async with self._looking:  # one after the other, however many ask
+                began = perf_counter()
+                found, matching = await self._look(query)
             now = perf_counter()
             answer = Answer(found, matching, now + max(LEAST, SHARE * (now - began)))
         self._answers[key] = answer

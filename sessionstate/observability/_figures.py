@@ -75,7 +75,7 @@ FIGURES: Final = (
         "unbounded_sessions",
         "{session}",
         "Held sessions without a limit: only their holder can end them.",
-        _one(lambda reading: reading.statistics.unbounded),
+        _one(lambda reading: reading.unbounded),
     ),
     Figure(
         "state",

@@ -117,6 +117,14 @@ def redact_logs(redact: Redact | None = None) -> Attachment:
 
     .. versionadded:: 0.1
     """
-    logger, rewrite = logging.getLogger(LIBRARY), Redacting(redaction(redact))
-    logger.addFilter(rewrite)
-    return Attachment(lambda: logger.removeFilter(rewrite))
+    rewrite = Redacting(redaction(redact))
+    # A filter of a logger is not asked about the records of those below it.
+    loggers = [logging.getLogger(name) for name in (LIBRARY, f"{LIBRARY}.dashboard")]
+    for logger in loggers:
+        logger.addFilter(rewrite)
+
+    def cancel() -> None:
+        for logger in loggers:
+            logger.removeFilter(rewrite)
+
+    return Attachment(cancel)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event, Lock, get_ident
 from time import monotonic
@@ -17,15 +18,17 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
+from sessionstate import Growth
+from sessionstate._production import report_in_steps
+
 from ._names import Names
 
 if TYPE_CHECKING:
-    from sessionstate import Statistics, Supervisor, Survey, Surveying
+    from sessionstate import ProductionReport, Statistics, Supervisor, Survey, Surveying
 
 PATIENCE: Final = 0.05  # seconds that another thread waits for the loop
 FRESH: Final = 0.05  # seconds for which other threads do not ask again: for one collection
 REPORT: Final = 60.0  # seconds for which a leak report is good: it is the square of its samples
-SELDOM: Final = 1000.0  # and for so many times as long as it took
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Reading:
     """When, in seconds of `time.monotonic`."""
     statistics: Statistics
     requests: int
+    unbounded: int
+    """Sessions without a deadline: by the last survey, or, before there is one, those held."""
     orphans: int | None
     """Sessions that should be gone; None until all were counted once."""
     maps: dict[str, Map]
@@ -77,6 +82,7 @@ class Reader:
         self._survey: Survey | None = None
         self._counted: tuple[dict[str, Map], dict[str, int]] = {}, {}
         self._report_due = 0.0
+        self._making: Iterator[ProductionReport | None] | None = None
         self._slopes: dict[str, float] = {}
         self._leaks: int | None = None
         self._lock = Lock()
@@ -112,7 +118,7 @@ class Reader:
     def close(self) -> None:
         """Read nothing any more, and let the surveys end that nobody else wants."""
         self._over = True
-        self.last = None
+        self.last = self._making = None
         if self._surveying is not None:
             self._surveying.cancel()
 
@@ -148,13 +154,16 @@ class Reader:
         if survey is not None and survey is not self._survey:
             self._survey = survey
             self._counted = self._count(survey)
-        if within and survey is not None:  # for a report would ask for surveys
+        if not within:
+            self._making = None
+        elif survey is not None:  # for a report would ask for surveys
             self._judge(supervisor)
         maps, resources = self._counted
         self.last = Reading(
             monotonic(),
             supervisor.statistics(),
             supervisor.requests,
+            supervisor.statistics().unbounded if survey is None else survey.unbounded,
             None if survey is None else survey.orphans,
             maps,
             resources,
@@ -177,17 +186,28 @@ class Reader:
         return maps, resources
 
     def _judge(self, supervisor: Supervisor) -> None:
-        """Have a leak report made, if the last one is old, and not more often than is cheap."""
-        begun = monotonic()
-        if begun < self._report_due:
+        """Have a leak report made, a row at a time, if the last one is old."""
+        if self._making is None and monotonic() >= self._report_due:
+            self._making = report_in_steps(supervisor._surveyor)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Make the next row, and let others get their turn; of the last one on, tell them all."""
+        supervisor = self._supervisor()
+        if supervisor is None or self._making is None:
             return
-        report = supervisor.leak_report()
+        report = next(self._making)
+        if report is None:
+            supervisor._loop.call_soon(self._go_on, context=supervisor._context)
+            return
+        self._making = None
+        self._report_due = monotonic() + REPORT
         self._leaks, self._slopes = len(report.leaks), {}
         for row in report.rows:
             if row.kind == "map":
                 name = self._maps.of(row.name)
-                self._slopes[name] = max(row.slope, self._slopes.get(name, row.slope))
-        self._report_due = monotonic() + max(REPORT, SELDOM * (monotonic() - begun))
+                slope = row.slope if row.verdict is Growth.LEAK else 0.0
+                self._slopes[name] = max(slope, self._slopes.get(name, slope))
 
 
 def resident() -> int:

@@ -40,10 +40,12 @@ class TestSamples:
         sample = curves.add(100.0, statistics, 0, None, 4096)
         check(sample, "Sample")
         assert sample == {"at": 100.0, "requests": 7, "live": 3, "orphans": None, "rss": 4096}
+        curves.add(100.5, statistics, 0, None, 4096)
+        assert len(curves.samples) == 2
         assert curves.add(101.0, statistics, 12, 2, 4096) == {
             "at": 101.0, "requests": 12, "live": 3, "orphans": 2, "rss": 4096,
         }  # fmt: skip
-        assert len(curves.samples) == 2
+        assert len(curves.samples) == 1  # a curve over requests, and none over openings
 
     @given(st.integers(1, 4 * MOST))
     @settings(max_examples=20)
@@ -86,7 +88,7 @@ class TestMinutes:
             (59.5, ended(idle=6, deleted=3)),
             (61.0, ended(idle=6, deleted=3)),
             (119.9, ended(idle=6, deleted=3, shed=1)),
-            (3600.0, ended(idle=7, deleted=3, shed=1)),
+            (3599.0, ended(idle=7, deleted=3, shed=1)),
         ):
             curves.add(at, statistics, 0, None, 1)
         for minute in curves.minutes:
@@ -94,9 +96,12 @@ class TestMinutes:
         assert curves.minutes == [
             {"at": 0.0, "reasons": {"idle": 1, "deleted": 3}},
             {"at": 60.0, "reasons": {"shed": 1}},
-            {"at": 3600.0, "reasons": {"idle": 1}},
+            {"at": 3540.0, "reasons": {"idle": 1}},
         ]
         assert curves.automatic_share() == pytest.approx(3 / 6)
+        curves.add(3661.0, ended(idle=7, deleted=3, shed=1), 0, None, 1)
+        assert [each["at"] for each in curves.minutes] == [3540.0]  # no more than an hour
+        assert curves.automatic_share() == 1
 
     def test_at_most(self) -> None:
         """

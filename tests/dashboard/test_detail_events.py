@@ -257,10 +257,10 @@ class TestClose:
         assert not await probe.close(7, "them")
         told = [each.getMessage() for each in caplog.records if each.name.endswith("dashboard")]
         assert told == [
-            "session a-very-l… (life 1) was closed by me",
-            "session a-very-l… (life 1) was asked to close, and was not live, by you",
-            "session a-very-l… (life 1) was asked to close, and was not live, by him",
-            "session unknown (life 7) was asked to close, and was not live, by them",
+            "session 'a-very-l…' (life 1) was closed by me",
+            "session 'a-very-l…' (life 1) was asked to close, and was not live, by you",
+            "session 'a-very-l…' (life 1) was asked to close, and was not live, by him",
+            "session 'unknown' (life 7) was asked to close, and was not live, by them",
         ]
         assert {each.levelname for each in caplog.records} == {"WARNING"}
 

@@ -85,11 +85,13 @@ class TestTiles:
             closing.close_soon()
             overview = await newest(probe)
             assert overview["tiles"].items() >= {
-                "live": 5, "held": 2, "idle": 3, "closing": 1, "unbounded": 1, "orphans": 0,
+                "live": 5, "held": 2, "idle": 3, "closing": 1, "unbounded": 0, "orphans": 0,
             }.items()  # fmt: skip
             assert overview["sample"]["live"] == 5
             assert overview["sample"]["orphans"] == 0
             assert overview.get("history", [])[-1] == overview["sample"]
+            # Only what was not used for a minute counts as such, be it held or not.
+            assert (await newest(probe, 64))["tiles"]["unbounded"] == 2
 
     async def test_mishaps(self, supervisor: Supervisor, probe: Probe) -> None:
         """
@@ -116,7 +118,7 @@ class TestTiles:
                 assert overview["tiles"]["closed_per_minute"] == pytest.approx(30, abs=7)
         overview = await newest(probe, 62)
         assert overview["tiles"]["opened_per_minute"] == 0
-        assert overview["tiles"]["requests_per_minute"] == 0
+        assert overview["tiles"]["requests_per_minute"] is None
 
     async def test_per_minute_of_a_loop_that_stood_still(
         self, probe: Probe, supervisor: Supervisor, clock: VirtualClock
@@ -138,9 +140,7 @@ class TestTiles:
         await supervisor.open("a")
         overview = await newest(probe, 8)
         assert overview["tiles"]["requests"] == overview["sample"]["requests"] == 1
-        per_minute = overview["tiles"]["requests_per_minute"]
-        assert per_minute
-        assert per_minute == overview["tiles"]["opened_per_minute"]
+        assert overview["tiles"]["requests_per_minute"] is None
         supervisor.count_request(40)
         overview = await newest(probe, 2)
         assert overview["tiles"]["requests"] == overview["sample"]["requests"] == 40
@@ -293,20 +293,20 @@ class TestSuspects:
             agents[f"{number}"] = number
 
         async def requests() -> None:
-            for number in range(120):
+            for number in range(400):
                 await request(number)
                 await asyncio.sleep(0.5)
 
         traffic = loop.create_task(requests())
         assert (await newest(probe, 3))["suspects"] == []
         await traffic
-        overview = await newest(probe, 15)
+        overview = await newest(probe, 1)
         first, *_ = overview["suspects"]
         assert first["verdict"] == "leak"
         told: dict[str, Any] = {each["name"]: each for each in overview["suspects"]}
         assert "resident memory" not in told
         assert told["agents"]["kind"] == "map"
-        assert told["agents"]["count"] == 120
+        assert 300 < told["agents"]["count"] <= 400
         assert told["agents"]["slope"] == pytest.approx(100, rel=0.1)
         assert 3 < len(told["agents"]["values"]) <= 60
         assert told["agents"]["since"] is not None

@@ -263,7 +263,7 @@ class TestForms:
         assert detail is not None
         forms.append(detail["id"])
         assert await probe.close(session.incarnation, "me")
-        logged = re.search(r"session (\S.*) \(life 2\) was closed by me", caplog.text)
+        logged = re.search(r"session '(\S.*)' \(life 2\) was closed by me", caplog.text)
         assert logged is not None
         probe.stop()
         assert len(forms) == 5

@@ -109,9 +109,10 @@ class TestMetrics:
             await clock.advance(10)
         assert told.points("leaks") == {"": 0}
         monkeypatch.setattr(_reading, "REPORT", 0)
-        monkeypatch.setattr(_reading, "SELDOM", 0)
         (reader,) = _metrics._meters[told.provider].readers._readers.values()
         reader._report_due = 0
+        told.points("leaks")
+        await clock.advance(1)  # it is made a row at a time
         assert told.points("leaks")[""] == len(supervisor.leak_report().leaks) > 0
         assert told.points("leak.slope") == {"agents": pytest.approx(10)}
         for number in range(40):
@@ -210,6 +211,7 @@ class TestMetrics:
             return [dict(point.attributes) for m in found for point in m.data.data_points]
 
         await supervisor.open("3f2c9a7e")
+        await points()
         before = await points()
         for number in range(50):
             await supervisor.open(f"3f2c9a7e-{number}")

@@ -2,7 +2,7 @@
 
 import { byId, el, keyed, set, show, svg, text } from "./dom.js";
 import { reasonWords } from "./reasons-known.js";
-import { amount, clock, count, duration, growth, setAgo, setDuration, timeElement } from "./words.js";
+import { amount, clock, count, duration, growth, place, setAgo, setDuration, timeElement } from "./words.js";
 
 const WIDTH = 120;
 const HEIGHT = 34;
@@ -38,9 +38,9 @@ function suspectRow() {
     update(item) {
       text(verdict, item.verdict);
       set(node, "data-status", TONES[item.verdict] ?? "none");
-      text(name, item.name);
+      text(name, item.kind === "site" ? place(item.name) : item.name);
       set(name, "title", item.name);
-      text(slope, `${rise(item.slope, item.unit)} / 1000 requests`);
+      text(slope, `${rise(item.slope, item.unit)} / 1000 ${item.per}`);
       text(interval, between(item));
       const unit = item.unit === "bytes" ? "" : ` ${item.unit}`;
       text(kind, `${KINDS[item.kind] ?? item.kind}, now ${amount(item.count, item.unit)}${unit}`);

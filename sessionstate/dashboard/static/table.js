@@ -7,7 +7,7 @@
 
 import { byId, el, keyed, say, set, show, shownRows, text } from "./dom.js";
 import { get, why } from "./requests.js";
-import { amount, count, duration, setDuration, timeElement } from "./words.js";
+import { amount, count, duration, place, setDuration, timeElement } from "./words.js";
 
 const DEBOUNCE = 250;
 const LEAST_PAUSE = 2_000; // between two refreshes
@@ -177,9 +177,9 @@ function sessionRow({ incarnation }) {
     update(row) {
       text(link, row.id);
       set(link, "title", row.id);
-      const place = row.group === null ? row.opened_where : `${row.group} · ${row.opened_where}`;
-      text(where, place);
-      set(where, "title", place);
+      const opened = place(row.opened_where);
+      text(where, row.group === null ? opened : `${row.group} · ${opened}`);
+      set(where, "title", row.opened_where);
       text(state, STATES[row.state] ?? row.state);
       setDuration(age, row.age);
       setDuration(idle, row.idle);

@@ -22,8 +22,8 @@ const TILES = {
     title: "Opened a minute",
     figure: ({ tiles }) => rate(tiles.opened_per_minute),
     more: ({ tiles }) => tiles.closed_per_minute === null ? "It takes some seconds to tell." :
-      `${rate(tiles.closed_per_minute)} closed a minute, ` +
-      `${rate(tiles.requests_per_minute)} requests a minute`,
+      `${rate(tiles.closed_per_minute)} closed a minute` + (tiles.requests_per_minute === null ? "" :
+      `, ${rate(tiles.requests_per_minute)} requests a minute`),
     status: ({ tiles }) => traffic(tiles.opened_per_minute, tiles.closed_per_minute),
   },
   share: {

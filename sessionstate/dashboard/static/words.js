@@ -27,6 +27,9 @@ export function share(value) {
 /** "1 session", "2 sessions". */
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 
+/** "chat/handlers.py:88": the end of a path, which tells places apart. */
+export const place = (path) => path.split(/[\\/]/).slice(-2).join("/");
+
 /** "82.4 MB". */
 export function bytes(value) {
   let unit = 0;
