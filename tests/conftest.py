@@ -15,6 +15,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tests.counting import counting  # isort: skip - before the first import of what is counted
+
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_asyncio import is_async_test
@@ -123,6 +125,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         asks = {"clock", "steps"}.intersection(getattr(item, "fixturenames", ()))
         if asks or item.get_closest_marker("virtual_time"):
             item.add_marker(pytest.mark.skip(reason=NEEDS_VIRTUAL_TIME))
+
+
+def pytest_sessionfinish() -> None:
+    """
+    Write which branches were taken, if that is counted.
+    """
+    if counting is not None:
+        counting.finish()
 
 
 def _is_real(item: pytest.Item) -> bool:
