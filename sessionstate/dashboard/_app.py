@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, ParamSpec, Protocol, cast
@@ -141,7 +141,11 @@ class App:
 
     async def _stream(self, request: Request, _: Caller) -> ASGIApp:
         parameters(request)
-        return self.streams
+
+        async def allowed() -> bool:
+            return isinstance(await self._gate.admit(request, page=False), Caller)
+
+        return partial(self.streams.serve, allowed)
 
     async def _sessions(self, request: Request, _: Caller) -> Response:
         return json_answer(await self._source.sessions(table_query(request)))

@@ -24,6 +24,7 @@ from sessionstate._redaction import Redact
 
 from ._app import Built, build_app, check_supervisor
 from ._auth import TokenGate
+from ._connections import Connection
 from ._files import FOLDER
 from ._guard import HOST, LOOPBACK, Hosts
 from ._source import Source
@@ -33,7 +34,6 @@ logger = logging.getLogger("sessionstate.dashboard")
 SHOWN: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound by it
 """Where one who listens everywhere is found."""
 HIGHEST_PORT: Final = 65535
-MOST_CONNECTIONS: Final = 64
 BACKLOG: Final = 64
 GRACE: Final = 1
 """Seconds that requests have to end when the server stops."""
@@ -266,14 +266,13 @@ class ServerThread:
         config = uvicorn.Config(
             built.app,
             lifespan="off",
-            http="h11",
+            http=Connection,
             ws="none",
             interface="asgi3",
             log_config=None,
             access_log=False,  # it would have the tokens of addresses
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=GRACE,
         )
         self._server = _Server(config, lambda: self._tell(self._started), built.streams.close)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from math import inf
 from typing import Final
 
@@ -17,6 +17,8 @@ from ._answers import HEADERS, refusal
 from ._requests import as_json
 from ._source import Source
 
+Allowed = Callable[[], Awaitable[bool]]
+
 MOST: Final = 8
 """Streams at once."""
 PING: Final = 15
@@ -25,13 +27,15 @@ PATIENCE: Final = 30.0
 """Seconds for a client to take what it was sent."""
 PAUSE: Final = 1.0
 """Seconds at least from one update to the same again, which says that the loop is blocked."""
+ASK: Final = 30.0
+"""Seconds after which it is asked again whether a client may see the page: logins end."""
 AGAIN: Final = "5"
 """Seconds after which one that was refused may ask again."""
 
 
 class Streams:
     """
-    The open streams of one app. It is itself the ASGI app that opens another.
+    The open streams of one app.
     """
 
     def __init__(self, source: Source) -> None:
@@ -48,9 +52,9 @@ class Streams:
         for wait in list(self._waits):
             wait.cancel()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, allowed: Allowed, scope: Scope, receive: Receive, send: Send) -> None:
         """
-        Send updates until the client is gone or `close` was called.
+        Send updates until the client is gone, is *allowed* no more, or `close` was called.
         """
         request = Request(scope)
         if scope["method"] == "HEAD":
@@ -64,11 +68,11 @@ class Streams:
         else:
             self._open += 1
             try:
-                await self._stream(scope, receive, send)
+                await self._stream(allowed, scope, receive, send)
             finally:
                 self._open -= 1
 
-    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(self, allowed: Allowed, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
 
         async def send_in_time(message: Message) -> None:
@@ -77,18 +81,23 @@ class Streams:
             await send(message)
             patience.deadline = inf
 
-        response = EventSourceResponse(self._updates(), ping=PING, headers=HEADERS)
+        response = EventSourceResponse(self._updates(allowed), ping=PING, headers=HEADERS)
         with anyio.CancelScope() as patience:
             await response(scope, receive, send_in_time)
 
-    async def _updates(self) -> AsyncIterator[ServerSentEvent]:
+    async def _updates(self, allowed: Allowed) -> AsyncIterator[ServerSentEvent]:
         loop = asyncio.get_running_loop()
+        asked = loop.time()
         overview = await self._source.overview()
         while True:
             number = overview["number"]
             yield ServerSentEvent(as_json(overview), event="update", id=str(number))
             if self._closed:
                 return
+            if loop.time() - asked >= ASK:
+                if not await allowed():
+                    return
+                asked = loop.time()
             earliest = loop.time() + PAUSE
             with anyio.CancelScope() as wait:
                 self._waits[wait] = None

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sessionstate.dashboard._streams import MOST, PATIENCE, PING
+from sessionstate.dashboard._auth import AskingGate
+from sessionstate.dashboard._streams import ASK, MOST, PATIENCE, PING
 from tests.dashboard.conftest import TOKEN
 
 if TYPE_CHECKING:
@@ -254,6 +255,25 @@ class TestEnds:
         await clock.settle()
         assert late.status == 503
         assert "is being stopped" in late.text
+
+    async def test_no_longer_allowed(
+        self, build: Callable[..., Built], read: Open, source: MemorySource, clock: VirtualClock
+    ) -> None:
+        """
+        A stream ends within half a minute of the moment from which its client may not see it.
+        """
+        admitted = [True]
+        reader = read(build(AskingGate(lambda request: admitted[0])).app)
+        for _ in range(2):
+            await clock.advance(ASK + 1)
+            source.advance()
+            await clock.settle()
+            assert not reader.complete
+        admitted[0] = False
+        await clock.advance(ASK + 1)
+        source.advance()
+        await clock.settle()
+        assert reader.complete
 
     async def test_server_stops_while_sending(
         self, build: Callable[..., Built], read: Open, source: MemorySource, clock: VirtualClock
