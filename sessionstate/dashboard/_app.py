@@ -47,6 +47,8 @@ P = ParamSpec("P")
 
 Endpoint = Callable[[Request, Caller], Awaitable[Response | ASGIApp]]
 
+PATIENCE: Final = 60.0
+"""Seconds for which a mounted page goes on looking when nobody asks for anything."""
 LONGEST_CLOSING: Final = 256
 """Bytes."""
 STYLE: Final = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
@@ -312,7 +314,7 @@ def create_app(
     check_supervisor(supervisor)
     from ._probe import Probe  # noqa: PLC0415 - it is not needed to show another's page
 
-    probe = Probe(supervisor, redact=redact, allow_close=allow_close)
+    probe = Probe(supervisor, redact=redact, allow_close=allow_close, patience=PATIENCE)
 
     def begin() -> None:
         check_loop(supervisor)

@@ -34,7 +34,7 @@ from sessionstate._traces import opened_by, used_at
 from ._slices import batches
 from ._source import Detail, Happened, HolderOf, Relative, ResourceOf
 from ._stacks import waiting_at
-from ._table import due_in
+from ._table import AT_ONCE, due_in
 
 if TYPE_CHECKING:
     from sessionstate import Observation, Session, Supervisor
@@ -85,7 +85,7 @@ class Details:
         session = await self.find(incarnation)
         if session is None:
             return None
-        return self._detail(session, self._watch(session))
+        return await self._detail(session, self._watch(session))
 
     def look_away(self) -> None:
         """Let go of what nobody has asked for in a while; of all, if the supervisor was left."""
@@ -132,7 +132,9 @@ class Details:
                 what = f"closed, {span(took)} after that was decided"
             case _:  # a step that failed is told of by that
                 return
-        self._note(watched, event.at, self._unnamed(what, watched.session))
+        # Only of those that are stuck a holder is named, and to find which takes a look at each.
+        hide = self._unnamed if what.startswith("stuck ") else self._hide
+        self._note(watched, event.at, hide(what, watched.session))
 
     def _note(self, watched: Watched, at: float, what: str) -> None:
         watched.events.append(Happened(at=self._epoch(at), what=what))
@@ -149,14 +151,22 @@ class Details:
             text = text.replace(each.where, _where(each))
         return self._hide(text, session)
 
-    def _detail(self, session: Session, watched: Watched) -> Detail:
+    async def _detail(self, session: Session, watched: Watched) -> Detail:
+        steps, tasks = session._steps or {}, session._tasks or {}
+        owned = [*islice(chain(tasks, steps), RESOURCES)]
+        values = session._slots
+        slots = [key for key in values if "\x00" in key]
+        shown = slots[: RESOURCES - len(owned)]
+        more = len(steps) + len(tasks) - len(owned) + len(slots) - len(shown)
+        resources: list[ResourceOf] = []
+        for each in owned:
+            resources.append(self._owned(each, session))
+            if len(resources) % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        resources += [_slot(key, values[key]) for key in shown if key in values]
         now = self._supervisor._clock()
         live = session._end is None
         orphan = None if session.state is SessionState.CLOSED else orphaned(session, now)
-        steps, tasks = session._steps or {}, session._tasks or {}
-        owned = [*islice(chain(tasks, steps), RESOURCES)]
-        slots = [key for key in session._slots if "\x00" in key]
-        shown = slots[: RESOURCES - len(owned)]
         expires = due_in(session, now)
         reason = session.close_reason if not live else session._due_reason()[0]
         return Detail(
@@ -179,11 +189,8 @@ class Details:
             holders=[
                 self._holder(each, session) for each in islice(session._holders or (), HOLDERS)
             ],
-            resources=[
-                *(self._owned(each, session) for each in owned),
-                *(_slot(key, session._slots[key]) for key in shown),
-            ],
-            more_resources=len(steps) + len(tasks) - len(owned) + len(slots) - len(shown),
+            resources=resources,
+            more_resources=more,
             events=list(watched.events),
         )
 

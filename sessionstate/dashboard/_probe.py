@@ -52,7 +52,12 @@ class Probe:
     """
 
     def __init__(
-        self, supervisor: Supervisor, *, redact: Redact | None = None, allow_close: bool = False
+        self,
+        supervisor: Supervisor,
+        *,
+        redact: Redact | None = None,
+        allow_close: bool = False,
+        patience: float = inf,
     ) -> None:
         self.supervisor = supervisor
         self.latest: Overview | None = None
@@ -62,6 +67,8 @@ class Probe:
         self.published: Callable[[], object] | None = None
         """Called after each update."""
         self._allow_close = allow_close
+        self._patience = patience
+        self._asked = -inf
         self._redact = redaction(redact)
         self._table = Table(supervisor, self._redact)
         self._details = Details(supervisor, self._redact)
@@ -83,10 +90,13 @@ class Probe:
 
     def start(self) -> None:
         """
-        Begin to look, once the supervisor runs; to call it again is harmless.
+        Begin to look, once the supervisor runs; to call it again says that somebody still looks.
         """
         supervisor = self.supervisor
-        if self._timer is not None or not supervisor._running:
+        if not supervisor._running:
+            return
+        self._asked = supervisor._loop.time()
+        if self._timer is not None:
             return
         self._surveying = supervisor.keep_surveying(EVERY)
         self._planned = supervisor._loop.time()
@@ -122,7 +132,7 @@ class Probe:
         if over or now - self._started >= self._number * EVERY:
             self._number = max(self._number, int((now - self._started) / EVERY)) + 1
             self._update()
-        if over:
+        if over or now - self._asked > self._patience:
             self.stop()
 
     def _update(self) -> None:

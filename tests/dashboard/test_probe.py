@@ -285,3 +285,23 @@ class TestReport:
         A question after the answer gets a newer report.
         """
         assert await probe.report() is not await probe.report()
+
+
+class TestPatience:
+    async def test_nobody_asks(self, supervisor: Supervisor, clock: VirtualClock) -> None:
+        """
+        What nobody asks for any more is not looked at any more, until somebody does again.
+        """
+        probe = Probe(supervisor, patience=60)
+        first = await probe.overview()
+        await clock.advance(59)
+        assert probe._timer is not None
+        await probe.overview(after=first["number"])
+        await clock.advance(59)
+        assert probe._timer is not None
+        await clock.advance(5)
+        assert probe._timer is None
+        assert not supervisor._surveyor._wanted
+        assert (await probe.overview())["number"] > first["number"]
+        assert probe._timer is not None
+        probe.stop()
