@@ -114,8 +114,8 @@ class Hooks:
         It rests on the surveys made so far, and sees to it that they go on, every ten seconds: the
         first call in a program that did not ask for any before has little to tell.
 
-        Runtime complexity: O(n m²), for n names and m samples, which are at most 200 and 240; most
-        of it only once for the same samples.
+        Runtime complexity: O(n m²), for n names and m samples, of which at most 200 and 40 are
+        looked at: half a millisecond a name.
         """
         return report(self._surveyor)
 

@@ -4,7 +4,7 @@ A count of what all sessions keep and own, made in small slices while there is s
 A hundred thousand sessions cannot be looked at in one piece without the loop standing still, and a
 thread would take the interpreter's lock from the loop for longer. So the loop itself looks at some
 hundred sessions at a time, and rests between: the count takes seconds where there are many, and at
-most some two per cent of the loop. What is asked of each session is asked by `map`, not by Python.
+most a few per cent of the loop. What is asked of each session is asked by `map`, not by Python.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from sessionstate._extras import require
 
 FEWEST = 20
 MOST = 100_000
+SHOWN: Final = 300
+"""Conversations of a round that are shown live: a laptop has to have time for the browser, too."""
 LATER: Final = {
     "audit": "sessionstate._cli._audit",
     "leakcheck": "sessionstate._cli._leakcheck",
@@ -128,7 +130,9 @@ def demo(
     except ImportError as error:
         raise CannotRunError(str(error)) from error
     if dashboard:
-        _show(sessions, seed, plant)
+        if as_json:
+            raise click.UsageError("--json is for a report, and --dashboard makes none")
+        _show(min(sessions, SHOWN), seed, plant)
         return
     from sessionstate._cli.demo.stage import run  # noqa: PLC0415
 

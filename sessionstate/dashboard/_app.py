@@ -311,7 +311,7 @@ def create_app(
 
     .. versionadded:: 0.1
     """
-    check_supervisor(supervisor)
+    check_arguments(supervisor, allow_close)
     from ._probe import Probe  # noqa: PLC0415 - it is not needed to show another's page
 
     probe = Probe(supervisor, redact=redact, allow_close=allow_close, patience=PATIENCE)
@@ -331,12 +331,14 @@ def create_app(
     ).app
 
 
-def check_supervisor(supervisor: object) -> None:
+def check_arguments(supervisor: object, allow_close: object) -> None:
     """
-    Refuse what is no supervisor.
+    Refuse what is no supervisor, and what would open a door that was meant to be shut.
     """
     if not isinstance(supervisor, Supervisor):
         raise TypeError(f"a dashboard shows a Supervisor, not {supervisor!r}")
+    if not isinstance(allow_close, bool):
+        raise TypeError(f"allow_close must be True or False, not {allow_close!r}")
 
 
 def check_loop(supervisor: Supervisor) -> None:

@@ -22,7 +22,7 @@ import uvicorn
 from sessionstate import Supervisor
 from sessionstate._redaction import Redact
 
-from ._app import Built, build_app, check_supervisor
+from ._app import Built, build_app, check_arguments
 from ._auth import TokenGate
 from ._connections import Connection
 from ._files import FOLDER
@@ -163,7 +163,7 @@ def serve_dashboard(
 
     .. versionadded:: 0.1
     """
-    check_supervisor(supervisor)
+    check_arguments(supervisor, allow_close)
     address = Address.of(host, port, token, allowed_hosts)
     return _serve_supervisor(supervisor, address, allow_close=allow_close, redact=redact)
 

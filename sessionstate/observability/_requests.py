@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, cast
 
-if TYPE_CHECKING:
-    from sessionstate import Supervisor
+from sessionstate import Supervisor
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,6 +28,11 @@ class RequestCounter:
     """
 
     def __init__(self, app: App, supervisor: Supervisor) -> None:
+        if not isinstance(cast("object", supervisor), Supervisor):
+            raise TypeError(
+                f"requests are counted for a Supervisor, not {supervisor!r}: write "
+                f"RequestCounter(app, supervisor)"
+            )
         self._app = app
         self._supervisor = supervisor
 

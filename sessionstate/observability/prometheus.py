@@ -4,8 +4,8 @@ A collector for prometheus_client. It needs the extra ``sessionstate[prometheus]
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final, cast
 
 try:
     from prometheus_client import REGISTRY
@@ -90,6 +90,8 @@ class SessionstateCollector:
         self._registry: CollectorRegistry | None = None
         self._options = max_names, survey_every
         given = [supervisors] if isinstance(supervisors, Supervisor) else supervisors
+        if not isinstance(cast("object", given), Iterable):
+            raise TypeError(f"a collector tells of a Supervisor, or of several, not {given!r}")
         self._attachments = [self.add(supervisor) for supervisor in given]
 
     def add(self, supervisor: Supervisor) -> Attachment:

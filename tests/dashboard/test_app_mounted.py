@@ -47,6 +47,9 @@ class TestAuthorize:
         """
         What is no supervisor has no page.
         """
+        sure: Any = "no"
+        with pytest.raises(TypeError, match="allow_close must be True or False, not 'no'"):
+            create_app(Supervisor(default=False), authorize=bool, allow_close=sure)
         with pytest.raises(TypeError, match="a dashboard shows a Supervisor, not None"):
             create_app(None, authorize=bool)  # type: ignore[arg-type]
 

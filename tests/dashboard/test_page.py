@@ -74,13 +74,13 @@ class TestTiles:
         """
         tab = show(Pretend(leaks=True))
         words = tab.page.locator("#tiles .status")
-        expect(tile(tab, "memory").locator(".status")).to_have_text("growing")
+        expect(tile(tab, "memory").locator(".status")).to_have_text("shown, not judged")
         assert words.all_inner_texts() == [
             "ok",
             "in balance",
             "ok",
             "look at this",
-            "growing",
+            "shown, not judged",
             "ok",
             "look at this",
         ]

@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import sys
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -190,3 +190,12 @@ def test_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(ImportError, match=message):
         importlib.import_module("sessionstate.observability.prometheus")
+
+
+def test_no_supervisor() -> None:
+    """
+    What is no supervisor is refused with what it was.
+    """
+    wrong: Any = None
+    with pytest.raises(TypeError, match="a collector tells of a Supervisor, or of several, not N"):
+        SessionstateCollector(wrong)

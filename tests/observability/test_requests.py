@@ -50,3 +50,15 @@ class TestRequestCounter:
         with pytest.raises(LookupError):
             await counter({"type": "http"}, receive, app)
         assert supervisor.requests == 1
+
+    async def test_no_supervisor(self) -> None:
+        """
+        What is no supervisor is refused when the application is made, not at its first request.
+        """
+
+        async def app(*args: Any) -> None:
+            raise LookupError
+
+        wrong: Any = None
+        with pytest.raises(TypeError, match=r"not None: write RequestCounter\(app, supervisor\)"):
+            RequestCounter(app, wrong)

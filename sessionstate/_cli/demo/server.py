@@ -218,7 +218,7 @@ class Front:
         """
         from sessionstate.dashboard import serve_dashboard  # noqa: PLC0415 - takes memory
 
-        shown = serve_dashboard(current_supervisor(), allow_close=True)
+        shown = serve_dashboard(current_supervisor(), allow_close=True, redact="none")
         page = await self.shown.enter_async_context(shown)
         self._line.send(shown_at=page.login_url)
 

@@ -147,7 +147,7 @@ function whyThere({ state, reason, expires_in: left, orphan, holders }) {
   const inside = holders.length === 1 ? "A block is" : `${count(holders.length)} blocks are`;
   const who = holders.length ? `${inside} inside` : heldOrNot(state);
   if (left === null) {
-    return [state === "idle" ? "warn" : "ok", `${who}, and it has no deadline.`];
+    return ["warn", `${who}, and it has no deadline.`];
   }
   if (left < 0) return ["bad", `${who}; it was to end ${duration(-left)} ago${as}.`];
   return ["ok", `${who}; it ends in ${duration(left)}${as}, unless that is put off by its use.`];

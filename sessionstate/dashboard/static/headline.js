@@ -2,7 +2,7 @@
 
 import { byId, say, set, text } from "./dom.js";
 import { occurring, reasonWords } from "./reasons-known.js";
-import { clock, count, duration, growth, plural, share } from "./words.js";
+import { clock, count, duration, growth, place, plural, share } from "./words.js";
 
 const UNSURE = new Set(["inconclusive", "warming up"]);
 let before = null;
@@ -20,7 +20,7 @@ export function headline(overview) {
 }
 
 /** The status, the sentence, and what of it has to change to be news. */
-function judged({ suspects, tiles, running, at }) {
+function judged({ suspects, tiles, running, blocked, at }) {
   const leaks = suspects.filter((suspect) => suspect.verdict === "leak");
   if (!running) return ["none", "The supervisor was left", "left"];
   if (leaks.length > 0) {
@@ -36,6 +36,7 @@ function judged({ suspects, tiles, running, at }) {
     const sentence = `No leak known, but ${plural(tiles.stuck + tiles.abandoned, "clean-up")} hung`;
     return ["warn", sentence, "hung"];
   }
+  if (blocked) return ["none", "No leak was known when the event loop stopped answering", "blocked"];
   const unsure = suspects.filter((suspect) => UNSURE.has(suspect.verdict)).length;
   if (suspects.length === 0 || unsure === suspects.length) {
     const words = suspects.length ? "not enough requests to tell" : "nothing was measured so far";
@@ -52,8 +53,9 @@ function leaking([worst, ...others], at) {
   const ago = worst.since === null ? "" : ` (${duration(at - worst.since)})`;
   const unit = worst.unit === "bytes" ? "" : ` ${worst.unit}`;
   const more = others.length ? `, and ${others.length} more` : "";
-  return `${worst.name} leaks: ${growth(worst.slope, worst.unit)}${unit} ` +
-    `per 1000 requests${since}${ago}${more}`;
+  const name = worst.kind === "site" ? place(worst.name) : worst.name;
+  return `${name} leaks: ${growth(worst.slope, worst.unit)}${unit} ` +
+    `per 1000 ${worst.per}${since}${ago}${more}`;
 }
 
 function endings({ tiles, reasons }) {
