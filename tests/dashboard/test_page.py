@@ -256,9 +256,7 @@ class TestSuspects:
         points = first.locator("polyline").get_attribute("points")
         assert points is not None
         assert len(points.split()) == 60
-        expect(tab.page.locator("#suspects li").nth(2)).to_contain_text(
-            "99 %: at least \u2212800 bytes"
-        )
+        expect(tab.page.locator("#suspects li").nth(2)).to_contain_text("99 %: at least \u22120.8")
 
     def test_counted(self, show: Show) -> None:
         """
