@@ -220,7 +220,7 @@ def bench(session: nox.Session) -> None:
     """
     What things cost, as ratios to their references. Never a test: nothing fails by being slow.
     """
-    install(session, "bench", extras="otel,prometheus")
+    install(session, "bench", extras="dashboard,otel,prometheus")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 
 

@@ -35,7 +35,7 @@ AT_ONCE: Final = 25
 """Rows between two turns of others."""
 KEPT: Final = 16
 """Queries whose answers are kept."""
-LEAST: Final = 0.9
+LEAST: Final = 2.4
 """Seconds that an answer is good for, at least; and 20 times what it cost."""
 SHARE: Final = 20
 

@@ -13,6 +13,7 @@ from tests.benchmarks.lookups import map_read, touch, var_get
 from tests.benchmarks.measure import Figure, Plan
 from tests.benchmarks.memory import memory
 from tests.benchmarks.metrics import metrics
+from tests.benchmarks.page import page
 from tests.benchmarks.pause import pause
 from tests.benchmarks.storm import storm
 from tests.benchmarks.tracing import tracing
@@ -40,5 +41,6 @@ BIG: dict[str, Row] = {
     "lru": lru,
     "replay": replay,
     "metrics": metrics,
+    "page": page,
 }
 ROWS: dict[str, Row] = {**SMALL, **BIG}
