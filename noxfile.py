@@ -278,6 +278,8 @@ def wheel(session: nox.Session) -> None:
         session.error(f"{built.name} has no sessionstate/py.typed: type checkers would ignore it")
     if "sessionstate/audit/rules/SS001.md" not in names:
         session.error(f"{built.name} has no pages of the audit's rules: --explain would show none")
+    if "sessionstate/dashboard/static/index.html" not in names:
+        session.error(f"{built.name} has no files of the live page: a browser would show nothing")
     if strays := [n for n in names if not n.startswith(("sessionstate/", "sessionstate-"))]:
         session.error(f"{built.name} has files outside the package: {strays}")
 
