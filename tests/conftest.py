@@ -112,13 +112,18 @@ def pytest_asyncio_loop_factories(
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
-    Put the core first, and skip on uvloop what asks for a virtual clock.
+    Put the leak checks first and the folders last, and skip on uvloop what asks for a clock.
 
     What the folders test leaves parsed source and imported frameworks alive, through which the leak
-    checks of the core would go at each of their thousands of collections.
+    checks would go at each of their thousands of collections.
     """
     root = config.rootpath / "tests"
-    items.sort(key=lambda item: item.path.parent != root)
+
+    def turn(item: pytest.Item) -> int:
+        leaks = item.path.name.startswith("test_leakcheck")
+        return 2 if item.path.parent != root else 0 if leaks else 1
+
+    items.sort(key=turn)
     if not config.getoption("uvloop"):
         return
     for item in items:
