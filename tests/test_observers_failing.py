@@ -136,6 +136,17 @@ class TestEndsTheSession:
         async with supervisor.session("a") as s:
             assert s.incarnation == 2
 
+    async def test_one_cancels_another(self, supervisor: Supervisor) -> None:
+        """
+        An observer that another one cancels is not told of the event that this happens at.
+        """
+        notes = Notes()
+        supervisor.observe(lambda event: second.cancel())
+        second = supervisor.observe(notes.append)
+        async with supervisor.session("a"):
+            pass
+        assert notes == []
+
 
 class TestWithoutLoop:
     def test_interrupted(self, caplog: pytest.LogCaptureFixture) -> None:

@@ -156,3 +156,15 @@ class TestRunning:
         assert [report.samples for report in reports] == [0]
         await asyncio.sleep(60)
         assert supervisor.survey is None
+
+
+class TestCounting:
+    async def test_never_back(self, supervisor: Supervisor) -> None:
+        """
+        A count of requests that would go back is refused, and stays.
+        """
+        supervisor.count_request(3)
+        with pytest.raises(ValueError, match="a count of requests never goes back: -1 is negative"):
+            supervisor.count_request(-1)
+        supervisor.count_request()
+        assert supervisor.requests == 4

@@ -108,3 +108,20 @@ def test_loop_that_is_closed() -> None:
     assert reading.statistics.closed == 1
     assert reader.is_over()
     del supervisor
+
+
+class TestReport:
+    async def test_closed_while_it_is_made(self, supervisor: Supervisor) -> None:
+        """
+        A report that is being made when the reader is closed is made no further.
+        """
+        supervisor.keep_surveying(0.01)
+        await supervisor.open("a")
+        while supervisor.survey is None or not supervisor.survey.counted:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        reader = Reader(supervisor, 10, None)
+        assert reader._making is not None
+        reader.close()
+        await asyncio.sleep(0)
+        assert reader._making is None
+        assert reader._leaks is None
