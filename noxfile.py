@@ -77,8 +77,11 @@ APART = ("audit", "dashboard", "observability", "top")
 VIEWS = ("dashboard/test_page*.py", "top/test_*.py")
 """What is seen by a browser and in a terminal: it has a session of its own."""
 
-LONG = (*APART, "explore", "leakcheck", "mutants", "plugin", "scenarios", "soak", "stress")
-"""What the tests are about that take long, and differ little from one interpreter to the next."""
+ALIKE = ("leakcheck", "mutants", "soak", "stress")
+"""What takes long, and differs in nothing from one interpreter to the next."""
+
+LONG = (*APART, *ALIKE, "explore", "plugin", "scenarios")
+"""What takes long, and differs little."""
 
 
 def without(*names: str) -> list[str]:
@@ -112,11 +115,11 @@ def tests(session: nox.Session) -> None:
     The suite on every supported interpreter of this machine; on the oldest with uvloop too.
 
     It is whole on the interpreter at hand, but for the `VIEWS`; on the others the tests of
-    `PROGRAMS` do not run again, and those that are `LONG` only on the newest. On the oldest, on
-    Linux, every branch of the core has to be taken.
+    `PROGRAMS` and those that are `ALIKE` do not run again, and those that are `LONG` only on the
+    newest. On the oldest, on Linux, every branch of the core has to be taken.
     """
     install(session, "test", "counting", extras=EXTRAS)
-    again = PROGRAMS if session.python == NEWEST else (*PROGRAMS, *LONG)
+    again = (*PROGRAMS, *(ALIKE if session.python == NEWEST else LONG))
     apart = () if session.python == AT_HAND else again
     oldest = session.python == SUPPORTED[0]
     counted = oldest and sys.platform == "linux" and not session.posargs
