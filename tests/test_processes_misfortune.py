@@ -246,7 +246,9 @@ class TestNobodyIsHurt:
                             "setsid sleep 1.5 & setsid sleep 100 &",
                             subreaper=True, stdout=-3, stderr=-3,
                         )
-                    await asyncio.sleep(2)
+                    async with asyncio.timeout(30):
+                        while len(psutil.Process().children()) > 5:
+                            await asyncio.sleep(0.1)
                     await s.aclose()
                 assert psutil.Process().children() == [], psutil.Process().children()
             asyncio.run(main())
