@@ -173,7 +173,7 @@ def docs(session: nox.Session) -> None:
     """
     The documentation; a warning or a dead reference is an error.
     """
-    install(session, "docs")
+    install(session, "docs", extras=EXTRAS)
     build = ["sphinx-build", "-W", "-n", "--keep-going", "-b", "html"]
     session.run(*build, "docs", "docs/_build/html", *session.posargs)
 

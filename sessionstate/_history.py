@@ -7,6 +7,7 @@ twice as much time lies between two of them. So the samples always span everythi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -58,10 +59,10 @@ class History:
     """The samples of one supervisor."""
 
     def __init__(self) -> None:
-        self.rss = resident_memory()
+        self.rss: Callable[[], int] = resident_memory()
         self.moments: list[Moment] = []
         """The oldest first."""
-        self.counts_requests = False
+        self.counts_requests: bool = False
         """Whether `Moment.requests` are requests; else they are sessions that were opened."""
         self.late: dict[tuple[str, str], Late] = {}
         """What has orphans now."""

@@ -166,7 +166,7 @@ class Surveyor:
         self._planned = 0.0
         self._underway: Iterator[bool] | None = None
         self.last: Survey | None = None
-        self.history = History()
+        self.history: History = History()
 
     def want(self, every: Seconds) -> Surveying:
         """Survey at least so often from now on."""

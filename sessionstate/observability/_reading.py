@@ -73,7 +73,7 @@ class Reader:
     """
 
     def __init__(self, supervisor: Supervisor, max_names: int, survey_every: float | None) -> None:
-        self.name = supervisor.name
+        self.name: str = supervisor.name
         self.last: Reading | None = None
         self._supervisor = weakref.ref(supervisor)
         self._maps, self._kinds = Names(max_names), Names(max_names)

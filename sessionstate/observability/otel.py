@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 try:
     from opentelemetry import metrics, trace
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "sessionstate.observability.otel needs 'opentelemetry': pip install 'sessionstate[otel]'",
         name="opentelemetry",
-    ) from error
+    ) from _error
 
 from sessionstate import __version__
 from sessionstate._redaction import Redact, redaction

@@ -15,12 +15,12 @@ try:
         HistogramMetricFamily,
         Metric,
     )
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "sessionstate.observability.prometheus needs 'prometheus_client': "
         "pip install 'sessionstate[prometheus]'",
         name="prometheus_client",
-    ) from error
+    ) from _error
 
 from sessionstate import Supervisor
 
@@ -54,9 +54,9 @@ class Source(Reader):
 
     def __init__(self, supervisor: Supervisor, max_names: int, survey_every: float | None) -> None:
         super().__init__(supervisor, max_names, survey_every)
-        self.histograms = [Histogram(duration) for duration in DURATIONS]
+        self.histograms: list[Histogram] = [Histogram(duration) for duration in DURATIONS]
         lifetime, closing, lateness = self.histograms
-        self.durations = Durations(lifetime.add, closing.add, lateness.add)
+        self.durations: Durations = Durations(lifetime.add, closing.add, lateness.add)
 
 
 class SessionstateCollector:
