@@ -159,11 +159,12 @@ class Reader:
         elif survey is not None:  # for a report would ask for surveys
             self._judge(supervisor)
         maps, resources = self._counted
+        statistics = supervisor.statistics()
         self.last = Reading(
             monotonic(),
-            supervisor.statistics(),
+            statistics,
             supervisor.requests,
-            supervisor.statistics().unbounded if survey is None else survey.unbounded,
+            statistics.unbounded if survey is None else survey.unbounded,
             None if survey is None else survey.orphans,
             maps,
             resources,
