@@ -9,6 +9,8 @@ import sys
 from types import FrameType
 from typing import Final
 
+from sessionstate._sites import place_in
+
 DEEPEST: Final = 20
 """Places of a stack that are told, the innermost ones."""
 PARTS: Final = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
@@ -22,7 +24,7 @@ def waiting_at(task: asyncio.Task[object] | None) -> list[str]:
         for frame_name, next_name in PARTS:
             frame = getattr(waits, frame_name, None)
             if isinstance(frame, FrameType):
-                found.append(_place(frame))
+                found.append(place_in(frame.f_code, frame.f_lasti))
                 waits = getattr(waits, next_name, None)
                 break
         else:
@@ -35,10 +37,6 @@ def running_at(thread: int) -> list[str]:
     found: list[str] = []
     frame = sys._current_frames().get(thread)
     while frame is not None and len(found) < DEEPEST:
-        found.append(_place(frame))
+        found.append(place_in(frame.f_code, frame.f_lasti))
         frame = frame.f_back
     return found
-
-
-def _place(frame: FrameType) -> str:
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
