@@ -31,6 +31,21 @@ if TYPE_CHECKING:
 Told = list[tuple[Any, Any, EvictionCause]]
 
 
+def left_after_rings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """
+    Return a list that gets, each time that a map lets go of what is due, how many are left.
+    """
+    left: list[int] = []
+    ring = ExpiringMap._overdue
+
+    def counted(self: ExpiringMap[int, int]) -> None:
+        ring(self)
+        left.append(len(self._entries))
+
+    monkeypatch.setattr(ExpiringMap, "_overdue", counted)
+    return left
+
+
 class Value:
     """
     Something that can be watched.
@@ -157,20 +172,13 @@ class TestPrompt:
         What is due together goes in one turn while its time lasts, each told to the hook.
         """
         monkeypatch.setattr("sessionstate.containers._keeping.perf_counter", lambda: 0.0)
-        rings: list[int] = []
         told: list[int] = []
         entries: ExpiringMap[int, int] = ExpiringMap(
             ttl=60, supervisor=supervisor, on_evict=lambda key, *_: told.append(key)
         )
         for number in range(300):
             entries[number] = number
-        ring = ExpiringMap._overdue
-
-        def counted(self: ExpiringMap[int, int]) -> None:
-            ring(self)
-            rings.append(len(self._entries))
-
-        monkeypatch.setattr(ExpiringMap, "_overdue", counted)
+        rings = left_after_rings(monkeypatch)
         await clock.advance(61)
         assert rings == [0]
         assert sorted(told) == list(range(300))
@@ -185,17 +193,10 @@ class TestPrompt:
         monkeypatch.setattr(
             "sessionstate.containers._keeping.perf_counter", lambda: float(next(moments))
         )
-        rings: list[int] = []
         entries: ExpiringMap[int, int] = ExpiringMap(ttl=60, supervisor=supervisor)
         for number in range(300):
             entries[number] = number
-        ring = ExpiringMap._overdue
-
-        def counted(self: ExpiringMap[int, int]) -> None:
-            ring(self)
-            rings.append(len(self._entries))
-
-        monkeypatch.setattr(ExpiringMap, "_overdue", counted)
+        rings = left_after_rings(monkeypatch)
         await clock.advance(61)
         assert rings == [236, 172, 108, 44, 0]
 
