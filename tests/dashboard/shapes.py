@@ -8,9 +8,24 @@ import json
 from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
-from typing import Any, Literal, NotRequired, Union, cast, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NotRequired,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from sessionstate.dashboard import _source
+
+if TYPE_CHECKING:
+    from sessionstate import Session
+    from sessionstate.dashboard._probe import Probe
+    from sessionstate.dashboard._source import Detail
 
 
 def as_json(value: object) -> str:
@@ -76,3 +91,13 @@ def _check_keys(value: Any, cls: Any, path: str) -> None:
     for key, each in value.items():
         hint = hints[key]
         _check(each, get_args(hint)[0] if key in may else hint, f"{path}.{key}")
+
+
+async def shown(probe: Probe, session: Session) -> Detail:
+    """
+    Return what is shown of *session*.
+    """
+    detail = await probe.session(session.incarnation)
+    assert detail is not None
+    check(detail, "Detail")
+    return detail

@@ -14,14 +14,14 @@ from sessionstate import SessionMap, SessionVar, Supervisor
 from sessionstate.dashboard._detail import CHILDREN, HOLDERS, RESOURCES
 from sessionstate.dashboard._probe import Probe
 from tests.bodies import LONG
-from tests.dashboard.shapes import check
+from tests.dashboard.shapes import shown
 from tests.traces import nothing, open_here, stop_expiry, traced
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from sessionstate import Session
-    from sessionstate.dashboard._source import Detail, ResourceOf
+    from sessionstate.dashboard._source import ResourceOf
     from sessionstate.testing import VirtualClock
 
 __all__ = ["traced"]  # a fixture
@@ -38,16 +38,6 @@ def probe(supervisor: Supervisor) -> Iterator[Probe]:
     probe = Probe(supervisor)
     yield probe
     probe.stop()
-
-
-async def shown(probe: Probe, session: Session) -> Detail:
-    """
-    Return what is shown of *session*.
-    """
-    detail = await probe.session(session.incarnation)
-    assert detail is not None
-    check(detail, "Detail")
-    return detail
 
 
 def functions(stack: list[str]) -> list[str]:

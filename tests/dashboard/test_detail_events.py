@@ -17,14 +17,13 @@ from sessionstate import CloseReason, Supervisor
 from sessionstate.dashboard._detail import EVENTS, PATIENCE, WATCHED
 from sessionstate.dashboard._probe import Probe
 from tests.bodies import LONG, deaf, fail
-from tests.dashboard.shapes import check
+from tests.dashboard.shapes import shown
 from tests.traces import nothing, open_here
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from sessionstate import Session
-    from sessionstate.dashboard._source import Detail
     from tests.conftest import StartSupervisor
 
 pytestmark = pytest.mark.virtual_time
@@ -39,16 +38,6 @@ async def probe(supervisor: Supervisor) -> AsyncIterator[Probe]:
     probe.start()
     yield probe
     probe.stop()
-
-
-async def shown(probe: Probe, session: Session) -> Detail:
-    """
-    Return what is shown of *session*.
-    """
-    detail = await probe.session(session.incarnation)
-    assert detail is not None
-    check(detail, "Detail")
-    return detail
 
 
 async def happened(probe: Probe, session: Session) -> list[str]:
